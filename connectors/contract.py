@@ -1,0 +1,195 @@
+"""The language that connectors and syncd share: stock updates out, one outcome for each back.
+
+A connector says absolute quantities to one account of one marketplace. It never retries, sleeps, reads a
+clock of its own or knows the ledger; pace, order, memory and repetition are the caller's.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Generic, Protocol, TypeVar
+
+import httpx
+from pydantic import BaseModel
+
+
+@dataclass(frozen=True, slots=True)
+class StockUpdate:
+    """The absolute quantity that one listing shall show.
+
+    `sku` is the seller's own, compared exactly; `warehouse` the marketplace's identifier of a location, ""
+    for the whole shop; `quantity` whole units, zero or more.
+    """
+
+    sku: str
+    warehouse: str
+    quantity: int
+
+
+class OutcomeKind(StrEnum):
+    """What an attempt came to."""
+
+    ACCEPTED = "accepted"
+    """The marketplace positively took this quantity for this row."""
+    REJECTED = "rejected"
+    """The marketplace refused this row, and will again until something changes."""
+    DEFERRED = "deferred"
+    """Not taken now, for no fault of the row (throttled)."""
+    UNKNOWN = "unknown"
+    """The answer proves nothing for this row."""
+
+
+class Reason(StrEnum):
+    """Why a row was not accepted, in terms of what may wake it."""
+
+    NONE = ""
+    NOT_LISTED = "not_listed"
+    """The marketplace does not know the SKU: a changed quantity does not help."""
+    QUANTITY = "quantity"
+    """Refused for its value, or for a cause that names none: another quantity may help."""
+    WAREHOUSE = "warehouse"
+    """Refused for its warehouse: the other warehouses may work."""
+    THROTTLED = "throttled"
+    """Beyond the marketplace's pace."""
+    UNANSWERED = "unanswered"
+    """The answer does not name the row, or contradicts itself about it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the marketplace made of one update. `code` and `message` are its own words, shortened."""
+
+    update: StockUpdate
+    kind: OutcomeKind
+    reason: Reason = Reason.NONE
+    code: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What a marketplace's answer said about its limit; None where it said nothing usable.
+
+    `per_second` and `burst` count what the marketplace counts (see `Capabilities.rows_are_counted`);
+    `remaining` is what is left now; `reset_after` the seconds until some of it comes back.
+    """
+
+    per_second: float | None = None
+    burst: int | None = None
+    remaining: int | None = None
+    reset_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer to one push: exactly one outcome for each update, in the order of the updates.
+
+    `request_id` and `batch_id` are the marketplace's own, where it gave any.
+    """
+
+    outcomes: tuple[Outcome, ...]
+    status: int = 200
+    request_id: str = ""
+    batch_id: str = ""
+    allowance: Allowance = field(default_factory=Allowance)
+
+
+class Grouping(StrEnum):
+    """Which updates may share a request."""
+
+    WAREHOUSE = "warehouse"
+    """One warehouse a request."""
+    SKU = "sku"
+    """Any; all updates of one SKU in a request form one row of the marketplace's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How fast and how much at once; None = no limit of that kind.
+
+    `rows_per_second` and `requests_per_second` are sustained rates, `burst` what may go at once (in rows
+    where rows are counted, else in requests), `in_flight` requests at a time, `timeout` the seconds that a
+    whole request may take, answer included.
+    """
+
+    rows_per_request: int
+    rows_per_second: float | None
+    requests_per_second: float | None
+    burst: int
+    in_flight: int
+    timeout: float
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a marketplace can and cannot do, as data.
+
+    `max_rows_per_request`: its hard limit, None where it states none. `rows_are_counted`: each row counts
+    against the rate limit, so a request may not carry more rows than the burst. `asynchronous`: accepted
+    is not yet applied, so two requests for one listing may overtake each other. `whole_shop_by_default`: a
+    channel without `warehouses` is one stock for the whole shop; where False, the seller must say so.
+    """
+
+    grouping: Grouping
+    max_rows_per_request: int | None
+    max_sku_length: int | None
+    rows_are_counted: bool
+    asynchronous: bool
+    whole_shop_by_default: bool
+    limits: Limits
+
+
+class Connector(Protocol):
+    """Speaks to one account of one marketplace. A `ConnectorError` is all that its methods may raise."""
+
+    async def push(self, updates: Sequence[StockUpdate], /) -> Answer:
+        """Set the stock of these listings.
+
+        The caller promises: at least one update, no listing twice, at most `max_rows_per_request`, and
+        what `Grouping` says.
+        """
+        ...
+
+    async def renew(self) -> None:
+        """Renew what requests are authorised with, after `AuthenticationExpired`: token, clock offset."""
+        ...
+
+    async def check(self) -> str:
+        """Ask the marketplace something harmless; return in one line how the account answered."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close connections; the connector is not used again."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a connector is given of the world: the wall clock, the time a call may take, the transport.
+
+    `now` gives seconds since the epoch. `transport` is None for real connections.
+    """
+
+    now: Callable[[], float]
+    timeout: float
+    in_flight: int = 4
+    transport: httpx.AsyncBaseTransport | None = None
+
+
+SettingsT = TypeVar("SettingsT", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin(Generic[SettingsT]):
+    """What an entry point of the group `syncd.connectors` resolves to.
+
+    `settings`: a frozen pydantic model that forbids unknown keys. `account`: the identity of the account
+    behind the settings (base URL and shop), free of secrets: confirmed quantities belong to it. `example`:
+    a commented TOML table for one channel, for `syncd init`.
+    """
+
+    settings: type[SettingsT]
+    capabilities: Capabilities
+    account: Callable[[SettingsT], str]
+    connect: Callable[[SettingsT, Surroundings], Connector]
+    example: str

@@ -1,0 +1,1 @@
+"""Decisions, and nothing else: no clock, no network, no disk."""
