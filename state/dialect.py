@@ -1,0 +1,74 @@
+"""SQLite's peculiarities, and nowhere else: opening, durability, hints, what makes it refuse.
+
+PostgreSQL is to stand beside it here: `INDEXED BY` falls away, `IS NOT` between values becomes
+`IS DISTINCT FROM`, and BEGIN IMMEDIATE an advisory lock.
+"""
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.pool import QueuePool, StaticPool
+
+BUSY_TIMEOUT_SECONDS = 15.0
+READY_INDEX = "INDEXED BY listing_ready"
+WAITING_INDEX = "INDEXED BY listing_waiting"
+IN_FLIGHT_INDEX = "INDEXED BY listing_in_flight"
+REFUSED_INDEX = "INDEXED BY listing_refused"
+WAL_RESET_FIXED_IN = (3, 51, 3)
+WAL_RESET_BACKPORTS = {(3, 44): 6, (3, 50): 7}
+
+
+def has_wal_reset_fault(version: tuple[int, int, int]) -> bool:
+    """Tell whether this SQLite can corrupt a WAL that two connections write or checkpoint at once."""
+    backport = WAL_RESET_BACKPORTS.get(version[:2])
+    if backport is not None and version[2] >= backport:
+        return False
+    return version < WAL_RESET_FIXED_IN
+
+
+def connect(path: Path, *, readonly: bool) -> sqlite3.Connection:
+    """Open a connection in autocommit mode; transactions are begun by name."""
+    mode = "ro" if readonly else "rwc"
+    connection = sqlite3.connect(
+        f"file:{quote(str(path))}?mode={mode}",
+        uri=True,
+        timeout=BUSY_TIMEOUT_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    if not readonly:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA journal_size_limit=67108864")
+    return connection
+
+
+def writing_engine(path: Path) -> Engine:
+    """Make an engine with one connection whose transactions take the write lock when they begin.
+
+    A read that turns into a write in mid-transaction fails at once, whatever the time-out: so none does.
+    """
+    engine = create_engine("sqlite://", creator=lambda: connect(path, readonly=False), poolclass=StaticPool)
+
+    @event.listens_for(engine, "begin")
+    def begin_immediate(connection: Any) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def reading_engine(path: Path) -> Engine:
+    """Make an engine that cannot write; each transaction sees one state."""
+    engine = create_engine(
+        "sqlite://", creator=lambda: connect(path, readonly=True), poolclass=QueuePool, pool_size=2
+    )
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Any) -> None:
+        connection.exec_driver_sql("BEGIN")
+
+    return engine

@@ -1,0 +1,51 @@
+"""Keeping the database small and quick: old attempts go, in slices, and the planner learns."""
+
+from collections.abc import Iterator
+
+from sqlalchemy import text
+
+from state.database import Database
+from state.registry import SLICE_ROWS
+
+
+def forget_old(database: Database, before: int) -> Iterator[int]:
+    """Delete pushes and attempts that ended before a time (ms since the epoch); yield rows deleted.
+
+    The newest push stays: by it a restored older database is recognised.
+    """
+    while True:
+        with database.write() as connection:
+            pushes = [
+                row[0]
+                for row in connection.execute(
+                    text(
+                        "SELECT id FROM push WHERE finished_at < :before"
+                        " AND id < (SELECT max(id) FROM push) ORDER BY id LIMIT 50"
+                    ),
+                    {"before": before},
+                )
+            ]
+            if not pushes:
+                return
+            connection.exec_driver_sql("DELETE FROM attempt WHERE push_id = ?", [(push,) for push in pushes])
+            connection.exec_driver_sql("DELETE FROM push WHERE id = ?", [(push,) for push in pushes])
+        yield len(pushes)
+
+
+def forget_old_imports(database: Database, before: int) -> int:
+    """Delete the records of imports that no stock level comes from any more; return how many."""
+    with database.write() as connection:
+        return connection.exec_driver_sql(
+            "DELETE FROM import WHERE id IN (SELECT id FROM import i WHERE at < ? AND state <> 'held'"
+            " AND state <> 'applying' AND claimed = '' AND NOT EXISTS"
+            " (SELECT 1 FROM stock k WHERE k.import_id = i.id)"
+            " AND id < (SELECT max(id) FROM import l WHERE l.source_id = i.source_id"
+            "   AND l.state IN ('applied', 'unchanged')) LIMIT ?)",
+            (before, SLICE_ROWS),
+        ).rowcount
+
+
+def optimize(database: Database) -> None:
+    """Let the query planner learn what changed."""
+    with database.write() as connection:
+        connection.exec_driver_sql("PRAGMA optimize")

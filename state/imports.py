@@ -1,0 +1,96 @@
+"""The record of what came in: one row for each file, and for each poll that changed something."""
+
+from collections.abc import Sequence
+
+from sqlmodel import Session, col, select
+
+from state.database import Database
+from state.records import ImportState
+from state.tables import Import, Source
+
+
+class Imports:
+    """Records imports and what became of them."""
+
+    def __init__(self, database: Database) -> None:
+        """Keep them in `database`."""
+        self._database = database
+
+    def record(self, entry: Import) -> int:
+        """Record an import; return its id."""
+        with self._database.write() as connection, Session(connection) as session:
+            kept = session.merge(entry)
+            session.flush()
+            import_id = kept.id or 0
+            session.commit()
+        return import_id
+
+    def close(self, import_id: int, state: ImportState, *, reason: str | None = None) -> None:
+        """Say what became of an import."""
+        with self._database.write() as connection, Session(connection) as session:
+            entry = session.get_one(Import, import_id)
+            entry.state = state
+            entry.reason = entry.reason if reason is None else reason
+            session.commit()
+
+    def put_away(self, import_id: int) -> None:
+        """Note that the import's file lies where it belongs."""
+        with self._database.write() as connection, Session(connection) as session:
+            session.get_one(Import, import_id).claimed = ""
+            session.commit()
+
+    def of_claimed(self, source_id: int, claimed: str) -> Import | None:
+        """Find the import that a claimed file belongs to."""
+        query = select(Import).where(Import.source_id == source_id, Import.claimed == claimed)
+        with self._database.read() as connection, Session(connection) as session:
+            entry = session.exec(query.order_by(col(Import.id).desc()).limit(1)).first()
+            session.expunge_all()
+        return entry
+
+    def approve(self, import_id: int, now: int) -> None:
+        """Let a held import through."""
+        with self._database.write() as connection, Session(connection) as session:
+            session.get_one(Import, import_id).approved_at = now
+            session.commit()
+
+    def get(self, import_id: int) -> Import | None:
+        """Find an import."""
+        with self._database.read() as connection, Session(connection) as session:
+            entry = session.get(Import, import_id)
+            session.expunge_all()
+        return entry
+
+    def in_state(self, source_id: int, state: ImportState) -> Sequence[Import]:
+        """List a source's imports in a state, oldest first."""
+        with self._database.read() as connection, Session(connection) as session:
+            found = session.exec(
+                select(Import)
+                .where(Import.source_id == source_id, Import.state == state)
+                .order_by(col(Import.id))
+            ).all()
+            session.expunge_all()
+        return found
+
+    def last_applied(self, source_id: int) -> Import | None:
+        """Find the last import of a source that was applied in full."""
+        query = select(Import).where(
+            Import.source_id == source_id,
+            col(Import.state).in_([ImportState.APPLIED, ImportState.UNCHANGED]),
+        )
+        with self._database.read() as connection, Session(connection) as session:
+            entry = session.exec(query.order_by(col(Import.id).desc()).limit(1)).first()
+            session.expunge_all()
+        return entry
+
+    def latest(self, source_id: int) -> Import | None:
+        """Find the newest import of a source, whatever became of it."""
+        query = select(Import).where(Import.source_id == source_id).order_by(col(Import.id).desc())
+        with self._database.read() as connection, Session(connection) as session:
+            entry = session.exec(query.limit(1)).first()
+            session.expunge_all()
+        return entry
+
+    def source_name(self, source_id: int) -> str:
+        """Name a source."""
+        with self._database.read() as connection, Session(connection) as session:
+            return session.get_one(Source, source_id).name

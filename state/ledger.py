@@ -1,0 +1,317 @@
+"""The ledger's life of a listing: due, intended, in flight, settled. Each step is one durable transaction."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from state.database import Database
+from state.dialect import IN_FLIGHT_INDEX, READY_INDEX, WAITING_INDEX
+from state.records import After, Attempt, DueListing, Push, PushEnd, Risk, Settlement
+
+Chooser = Callable[[Sequence[DueListing]], Sequence[DueListing]]
+"""Chooses the rows of one request among the listings that are due."""
+
+_COLUMNS = "sku, warehouse, desired, risk, failures, batch_limit, changed"
+_READY = (
+    f"SELECT {_COLUMNS}, changed_at FROM listing {READY_INDEX}"
+    " WHERE channel_id = ? AND warehouse = ? AND risk = ? AND due = 1 AND wait_until IS NULL"
+    " ORDER BY changed_at LIMIT ?"
+)
+_RIPE = (
+    f"SELECT {_COLUMNS}, wait_until FROM listing {WAITING_INDEX}"
+    " WHERE channel_id = ? AND warehouse = ? AND risk = ? AND due = 1"
+    " AND wait_until IS NOT NULL AND wait_until <= ? ORDER BY wait_until LIMIT ?"
+)
+_NEXT_WAIT = (
+    f"SELECT min(wait_until) FROM listing {WAITING_INDEX}"
+    " WHERE channel_id = ? AND warehouse = ? AND risk = ? AND due = 1 AND wait_until IS NOT NULL"
+)
+_IN_SCOPE = (
+    f"SELECT {_COLUMNS}, coalesce(wait_until, changed_at) FROM listing"
+    " WHERE channel_id = ? AND sku = ? AND due = 1 AND (wait_until IS NULL OR wait_until <= ?)"
+)
+
+
+def due_listings(
+    connection: Connection, channel_id: int, warehouses: Iterable[str], now: int, limit: int
+) -> Iterator[DueListing]:
+    """Find what may be pushed now: from each warehouse and each class of risk the oldest `limit`."""
+    for warehouse in warehouses:
+        for risk in Risk:
+            for sql, parameters in (
+                (_READY, (channel_id, warehouse, risk, limit)),
+                (_RIPE, (channel_id, warehouse, risk, now, limit)),
+            ):
+                for row in connection.exec_driver_sql(sql, parameters):
+                    yield _due(row)
+
+
+def due_listings_of(
+    connection: Connection, channel_id: int, skus: Iterable[str], now: int
+) -> Iterator[DueListing]:
+    """Find what may be pushed now of the SKUs named."""
+    for sku in skus:
+        for row in connection.exec_driver_sql(_IN_SCOPE, (channel_id, sku, now)):
+            yield _due(row)
+
+
+def _due(row: Any) -> DueListing:
+    sku, warehouse, desired, risk, failures, batch_limit, changed, since = row
+    return DueListing(sku, warehouse, desired, Risk(risk), since, failures, batch_limit, bool(changed))
+
+
+def next_wait(connection: Connection, channel_id: int, warehouses: Iterable[str]) -> int | None:
+    """Tell when the next waiting listing may be pushed (ms since the epoch), None if none waits."""
+    ends = [
+        connection.exec_driver_sql(_NEXT_WAIT, (channel_id, warehouse, risk)).scalar()
+        for warehouse in warehouses
+        for risk in Risk
+    ]
+    return min((end for end in ends if end is not None), default=None)
+
+
+class Ledger:
+    """Begins pushes and settles them. Only what it has committed may be acted on."""
+
+    def __init__(self, database: Database) -> None:
+        """Number attempts on from the highest that the database remembers."""
+        self._database = database
+        with database.read() as connection:
+            self._last_attempt = int(
+                connection.execute(text("SELECT coalesce(max(id), 0) FROM attempt")).scalar_one()
+            )
+
+    def begin_push(
+        self,
+        channel_id: int,
+        warehouses: Sequence[str],
+        choose: Chooser,
+        *,
+        now: int,
+        limit: int,
+        skus: Sequence[str] | None = None,
+    ) -> Push | None:
+        """Choose what to send and commit the intent to send it, in one transaction; None if nothing is due.
+
+        Quantities are read here, at the moment of sending. Once this returns, every chosen listing is
+        uncertain, and only the settlement of this very attempt can make it certain.
+        """
+        with self._database.write() as connection:
+            due = (
+                due_listings(connection, channel_id, warehouses, now, limit)
+                if skus is None
+                else due_listings_of(connection, channel_id, skus, now)
+            )
+            chosen = choose(list(due))
+            if not chosen:
+                return None
+            push_id = int(
+                connection.exec_driver_sql(
+                    "INSERT INTO push(channel_id, started_at, rows, accepted, rejected, deferred, unknown,"
+                    " code, message, request_id, batch_id) VALUES (?, ?, ?, 0, 0, 0, 0, '', '', '', '')"
+                    " RETURNING id",
+                    (channel_id, now, len(chosen)),
+                ).scalar_one()
+            )
+            attempts = tuple(
+                Attempt(number, listing.sku, listing.warehouse, listing.desired, listing.failures)
+                for number, listing in enumerate(chosen, self._last_attempt + 1)
+            )
+            connection.exec_driver_sql(
+                "INSERT INTO attempt(id, push_id, channel_id, sku, warehouse, quantity, was_uncertain,"
+                " could_show, code, message)"
+                " SELECT ?, ?, channel_id, sku, warehouse, desired, uncertain, may_show, '', '' FROM listing"
+                " WHERE channel_id = ? AND sku = ? AND warehouse = ?",
+                [(a.id, push_id, channel_id, a.sku, a.warehouse) for a in attempts],
+            )
+            connection.exec_driver_sql(
+                "UPDATE listing SET attempt_id = ?, uncertain = 1, may_show = max(may_show, desired)"
+                " WHERE channel_id = ? AND sku = ? AND warehouse = ?",
+                [(a.id, channel_id, a.sku, a.warehouse) for a in attempts],
+            )
+        self._last_attempt += len(attempts)
+        return Push(push_id, channel_id, now, attempts)
+
+    def settle(
+        self,
+        push: Push,
+        settlements: Sequence[Settlement],
+        end: PushEnd,
+        *,
+        now: int,
+        settling: int,
+        asynchronous: bool,
+    ) -> None:
+        """Record what became of every attempt of a push, in one transaction.
+
+        `settling`: how long (ms) an ambiguous request may still be under way; `asynchronous`: accepted
+        requests of this marketplace may overtake each other within that time.
+        """
+        with self._database.write() as connection:
+            _settle_confirmed(connection, push, settlements, now, settling, asynchronous=asynchronous)
+            _settle_untouched(connection, push.channel_id, settlements)
+            _settle_unknown(connection, push.channel_id, settlements)
+            _record_failures(connection, push.channel_id, settlements, now)
+            _record_attempts(connection, settlements)
+            _record_end(connection, push, settlements, end, now)
+
+    def recover(self, now: int) -> int:
+        """Settle what was in flight when the last process ended: it may still be under way.
+
+        Returns how many listings that were.
+        """
+        message = "syncd ended while this was in flight"
+        with self._database.write() as connection:
+            found = connection.exec_driver_sql(
+                f"SELECT channel_id, sku, warehouse, attempt_id FROM listing {IN_FLIGHT_INDEX}"
+                " WHERE attempt_id IS NOT NULL"
+            ).fetchall()
+            if found:
+                connection.exec_driver_sql(
+                    "UPDATE listing SET attempt_id = NULL, ambiguous = 1, uncertain = 1"
+                    " WHERE channel_id = ? AND sku = ? AND warehouse = ? AND attempt_id = ?",
+                    [tuple(row) for row in found],
+                )
+                connection.exec_driver_sql(
+                    "UPDATE attempt SET outcome = 'unknown', message = ? WHERE id = ?",
+                    [(message, row[3]) for row in found],
+                )
+            connection.exec_driver_sql(
+                "UPDATE push SET finished_at = ?, message = ?,"
+                " unknown = rows - accepted - rejected - deferred WHERE finished_at IS NULL",
+                (now, message),
+            )
+        return len(found)
+
+
+def _rows_after(settlements: Iterable[Settlement], *after: After) -> list[Settlement]:
+    return [settlement for settlement in settlements if settlement.after in after]
+
+
+def _settle_confirmed(
+    connection: Connection,
+    push: Push,
+    settlements: Iterable[Settlement],
+    now: int,
+    settling: int,
+    *,
+    asynchronous: bool,
+) -> None:
+    """Confirm what was accepted, and schedule the repetition that an older, ambiguous request asks for.
+
+    A repetition that was sent when it was due (or later) ends the matter; one that is still to come stays.
+    """
+    rows = _rows_after(settlements, After.CONFIRMED)
+    if not rows:
+        return
+    again = now + settling
+    connection.exec_driver_sql(
+        "UPDATE listing SET reassert_at = CASE"
+        "   WHEN ambiguous = 1 THEN ?"
+        "   WHEN ? AND confirmed_at IS NOT NULL AND confirmed_at + ? > ? THEN ?"
+        "   WHEN reassert_at <= ? THEN NULL ELSE reassert_at END,"
+        " attempt_id = NULL, confirmed = ?, confirmed_at = ?, uncertain = 0, ambiguous = 0, may_show = ?,"
+        " refusal = NULL, not_before = NULL, failures = 0, batch_limit = NULL,"
+        " changed_at = CASE WHEN desired = ? THEN changed_at ELSE ? END"
+        " WHERE channel_id = ? AND sku = ? AND warehouse = ? AND attempt_id = ?",
+        [
+            (
+                again, int(asynchronous), settling, push.started_at, again, push.started_at,
+                a.quantity, now, a.quantity, a.quantity, now,
+                push.channel_id, a.sku, a.warehouse, a.id,
+            )
+            for a in (row.attempt for row in rows)
+        ],
+    )  # fmt: skip
+    connection.exec_driver_sql(
+        "DELETE FROM failure WHERE channel_id = ? AND sku = ? AND warehouse = ?",
+        [(push.channel_id, row.attempt.sku, row.attempt.warehouse) for row in rows],
+    )
+    connection.exec_driver_sql("UPDATE channel SET pushed_at = ? WHERE id = ?", (now, push.channel_id))
+
+
+def _settle_untouched(connection: Connection, channel_id: int, settlements: Iterable[Settlement]) -> None:
+    """Give back what the listing was before the attempt, except where its desired quantity moved on."""
+    rows = _rows_after(settlements, After.UNTOUCHED)
+    if not rows:
+        return
+    connection.exec_driver_sql(
+        "UPDATE listing SET attempt_id = NULL,"
+        " uncertain = (SELECT was_uncertain FROM attempt WHERE id = listing.attempt_id),"
+        " may_show = (SELECT could_show FROM attempt WHERE id = listing.attempt_id),"
+        " refusal = CASE WHEN ? = 'quantity' AND desired <> ? THEN NULL ELSE ? END,"
+        " not_before = CASE WHEN ? IS NULL AND desired <> ? THEN NULL ELSE ? END,"
+        " failures = failures + ?, batch_limit = ?"
+        " WHERE channel_id = ? AND sku = ? AND warehouse = ? AND attempt_id = ?",
+        [
+            (
+                row.refusal, row.attempt.quantity, row.refusal,
+                row.refusal, row.attempt.quantity, row.not_before,
+                int(row.charged), row.batch_limit,
+                channel_id, row.attempt.sku, row.attempt.warehouse, row.attempt.id,
+            )
+            for row in rows
+        ],
+    )  # fmt: skip
+
+
+def _settle_unknown(connection: Connection, channel_id: int, settlements: Iterable[Settlement]) -> None:
+    """Leave the listing uncertain: it is due again, whatever the source says meanwhile."""
+    rows = _rows_after(settlements, After.UNCERTAIN, After.AMBIGUOUS)
+    if not rows:
+        return
+    connection.exec_driver_sql(
+        "UPDATE listing SET attempt_id = NULL, ambiguous = max(ambiguous, ?), not_before = ?,"
+        " refusal = NULL, failures = failures + ?, batch_limit = ?"
+        " WHERE channel_id = ? AND sku = ? AND warehouse = ? AND attempt_id = ?",
+        [
+            (
+                int(row.after is After.AMBIGUOUS), row.not_before, int(row.charged), row.batch_limit,
+                channel_id, row.attempt.sku, row.attempt.warehouse, row.attempt.id,
+            )
+            for row in rows
+        ],
+    )  # fmt: skip
+
+
+def _record_failures(
+    connection: Connection, channel_id: int, settlements: Iterable[Settlement], now: int
+) -> None:
+    rows = [row for row in settlements if row.charged or row.refusal]
+    if rows:
+        connection.exec_driver_sql(
+            "INSERT INTO failure(channel_id, sku, warehouse, outcome, reason, code, message, attempts,"
+            " first_failed_at, last_failed_at) VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, ?)"
+            " ON CONFLICT(channel_id, sku, warehouse) DO UPDATE SET outcome = excluded.outcome,"
+            " reason = excluded.reason, code = excluded.code, message = excluded.message,"
+            " attempts = attempts + 1, last_failed_at = excluded.last_failed_at",
+            [
+                (
+                    channel_id, row.attempt.sku, row.attempt.warehouse,
+                    row.outcome, row.reason, row.code, row.message, now, now,
+                )
+                for row in rows
+            ],
+        )  # fmt: skip
+
+
+def _record_attempts(connection: Connection, settlements: Iterable[Settlement]) -> None:
+    connection.exec_driver_sql(
+        "UPDATE attempt SET outcome = ?, code = ?, message = ? WHERE id = ?",
+        [(row.outcome, row.code, row.message, row.attempt.id) for row in settlements],
+    )
+
+
+def _record_end(
+    connection: Connection, push: Push, settlements: Sequence[Settlement], end: PushEnd, now: int
+) -> None:
+    counts = [
+        sum(row.outcome == outcome for row in settlements)
+        for outcome in ("accepted", "rejected", "deferred", "unknown")
+    ]
+    connection.exec_driver_sql(
+        "UPDATE push SET finished_at = ?, accepted = ?, rejected = ?, deferred = ?, unknown = ?, status = ?,"
+        " code = ?, message = ?, request_id = ?, batch_id = ? WHERE id = ?",
+        (now, *counts, end.status, end.code, end.message, end.request_id, end.batch_id, push.id),
+    )

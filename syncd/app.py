@@ -1,0 +1,223 @@
+"""The composition root: a configuration becomes sources, channels and the state they share."""
+
+import asyncio
+import random
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from connectors.contract import Connector, Surroundings
+from state.database import Database, StateLocked
+from state.imports import Imports
+from state.ledger import Ledger
+from state.registry import ChannelPlan, Registry
+from state.staging import Duplicates
+from state.stock import StockBook
+from syncd.clock import Clock
+from syncd.config.model import ChannelConfig, Config, DropSource, SourceConfig
+from syncd.core.guards import Guard
+from syncd.core.pacing import Pacer
+from syncd.delivery import LaneParts
+from syncd.errors import AlreadyRunning
+from syncd.feeds import Feed, FolderFeed, PollFeed
+from syncd.intake import Blocking, IntakeParts, SourceTerms
+from syncd.lane import Lane
+from syncd.logs import get_logger
+from syncd.sources.database import DatabaseSource
+from syncd.sources.drop import DropFolder
+
+PACE_KEYS = frozenset({"rows_per_second", "requests_per_second", "burst"})
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What the application is given of the world: clocks, dice, threads, the network, and where to remember.
+
+    `transport` is None for real connections; `state` overrides where the configuration keeps it. `rehearsal`:
+    source files stay where they lie, nothing is pushed.
+    """
+
+    clock: Clock
+    chance: Callable[[], float] = random.random
+    blocking: Blocking = asyncio.to_thread
+    transport: httpx.AsyncBaseTransport | None = None
+    state: Path | None = None
+    rehearsal: bool = False
+
+
+@dataclass(slots=True)
+class App:
+    """Everything that runs, made from one configuration. `open_app` makes it."""
+
+    config: Config
+    world: World
+    database: Database
+    registry: Registry
+    imports: Imports
+    book: StockBook
+    feeds: dict[str, Feed] = field(default_factory=dict)
+    lanes: dict[str, Lane] = field(default_factory=dict)
+    connectors: list[Connector] = field(default_factory=list)
+    channel_ids: dict[str, int] = field(default_factory=dict)
+
+    def wake_lanes(self) -> None:
+        """Let every lane look again at what is due."""
+        for lane in self.lanes.values():
+            lane.wake()
+
+    async def assert_anew(self, channels: Collection[str], skus: Collection[str] | None = None) -> None:
+        """Let every listing of these channels (or of these SKUs on them) become due."""
+        wanted = None if skus is None else sorted(skus)
+        for name in channels:
+            channel_id = self.channel_ids[name]
+            for _ in self.registry.make_uncertain(channel_id, self.world.clock.now(), wanted):
+                await asyncio.sleep(0)
+        self.wake_lanes()
+
+    async def aclose(self) -> None:
+        """Close connections, sources and the state; nothing may be running any more."""
+        for connector in self.connectors:
+            await connector.aclose()
+        for feed in self.feeds.values():
+            feed.close()
+        self.database.close()
+
+
+async def open_app(config: Config, world: World) -> App:
+    """Open the state, make it fit the configuration, and connect what the configuration names.
+
+    Raises `AlreadyRunning` where another instance holds the state.
+    """
+    path = world.state or config.state.path
+    try:
+        database = Database(path)
+    except StateLocked:
+        raise AlreadyRunning(
+            f"another syncd already works with {path}: talk to that one, or stop it first"
+        ) from None
+    try:
+        return await _assemble(config, world, database)
+    except BaseException:
+        database.close()
+        raise
+
+
+async def _assemble(config: Config, world: World, database: Database) -> App:
+    registry = Registry(database)
+    source_ids = registry.register_sources(list(config.sources))
+    plans: dict[int, ChannelPlan] = {}
+    stale: list[int] = []
+    names: dict[str, int] = {}
+    for channel in config.channels.values():
+        plan = channel_plan(channel)
+        channel_id, must_plan = registry.register_channel(plan, source_ids)
+        plans[channel_id] = plan
+        names[channel.name] = channel_id
+        if must_plan:
+            stale.append(channel_id)
+    registry.deactivate_others(list(plans))
+    book = StockBook(database, plans)
+    app = App(config, world, database, registry, Imports(database), book, channel_ids=names)
+    await _reconcile_state(app, plans, stale)
+    parts = IntakeParts(database, registry, app.imports, book, world.clock, world.blocking, app.wake_lanes)
+    for name, source in config.sources.items():
+        app.feeds[name] = _feed(source_terms(name, source, source_ids[name]), source, parts, world)
+    if not world.rehearsal:
+        _connect(app, plans)
+    return app
+
+
+async def _reconcile_state(app: App, plans: dict[int, ChannelPlan], stale: list[int]) -> None:
+    """Meet what the last process left behind, and what the configuration changed since."""
+    log = get_logger("state")
+    now = app.world.clock.now()
+    in_flight = Ledger(app.database).recover(now)
+    if in_flight:
+        log.warning("attempts_recovered", listings=in_flight)
+    if app.database.set_aside is not None:
+        log.error("state_damaged", moved_to=str(app.database.set_aside))
+    if app.database.rewound:
+        log.error("state_restored", reason="an older copy came back: everything is asserted anew")
+        for channel_id in plans:
+            for _ in app.registry.make_uncertain(channel_id, now):
+                await asyncio.sleep(0)
+    for channel_id in stale:
+        for _ in app.book.plan_anew(channel_id, now):
+            await asyncio.sleep(0)
+        app.registry.planned(channel_id, plans[channel_id])
+
+
+def channel_plan(channel: ChannelConfig) -> ChannelPlan:
+    """Give what a channel's desired quantities are computed from."""
+    return ChannelPlan(
+        name=channel.name,
+        account=channel.account,
+        sources=channel.sources,
+        locations=channel.warehouses,
+        safety_stock=channel.rules.safety_stock,
+        share_ppm=channel.rules.share,
+        max_shown=channel.rules.max_shown,
+    )
+
+
+def source_terms(name: str, source: SourceConfig, source_id: int) -> SourceTerms:
+    """Give how a source's imports are judged."""
+    guard = source.guard
+    return SourceTerms(
+        source_id=source_id,
+        name=name,
+        contents=source.contents if isinstance(source, DropSource) else "snapshot",
+        duplicates=Duplicates(source.duplicates),
+        zero_missing=source.missing == "zero",
+        guard=Guard(guard.max_missing, guard.max_zeroed, guard.max_drop, guard.max_bad_rows),
+    )
+
+
+def _feed(terms: SourceTerms, source: SourceConfig, parts: IntakeParts, world: World) -> Feed:
+    if isinstance(source, DropSource):
+        columns = source.columns.model_dump(exclude_none=True)
+        return FolderFeed(
+            terms,
+            parts,
+            DropFolder(source.path, patterns=source.pattern, settle_seconds=source.settle),
+            columns=columns or None,
+            numbers=source.numbers,
+            rehearsal=world.rehearsal,
+        )
+    return PollFeed(terms, parts, DatabaseSource(source.path, source.query))
+
+
+def _connect(app: App, plans: dict[int, ChannelPlan]) -> None:
+    ledger = Ledger(app.database)
+    for channel_id, plan in plans.items():
+        channel = app.config.channels[plan.name]
+        if not channel.enabled:
+            continue
+        limits, capabilities = channel.limits, channel.plugin.capabilities
+        surroundings = Surroundings(
+            app.world.clock.wall, limits.timeout, limits.in_flight, app.world.transport
+        )
+        connector = channel.plugin.connect(channel.settings, surroundings)
+        app.connectors.append(connector)
+        app.lanes[plan.name] = Lane(
+            LaneParts(
+                channel_id=channel_id,
+                plan=plan,
+                capabilities=capabilities,
+                connector=connector,
+                pacer=Pacer(
+                    limits,
+                    rows_are_counted=capabilities.rows_are_counted,
+                    ceiling_is_set=bool(channel.limits_set & PACE_KEYS),
+                ),
+                in_flight=limits.in_flight,
+                settling_ms=int(channel.reassert_after * 1000),
+                database=app.database,
+                ledger=ledger,
+                registry=app.registry,
+                clock=app.world.clock,
+                chance=app.world.chance,
+            )
+        )

@@ -1,0 +1,1 @@
+"""What the operator wrote in syncd.toml: parsed, checked, and complete before anything starts."""

@@ -1,0 +1,252 @@
+"""The tables of syncd.toml as frozen values, with every default.
+
+Durations are seconds (float), shares are parts per million (int), paths are absolute once loaded.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+
+from connectors.contract import Limits, Plugin
+from syncd.config.values import PARTS_PER_MILLION, GuardShare, LocalPath, Schedule, Seconds, Share, Texts
+
+_PERCENT = PARTS_PER_MILLION // 100
+_SQLITE = "sqlite:///"
+_MOST_UNITS = 1_000_000_000
+_MOST_AT_ONCE = 1_000_000
+
+
+class Table(BaseModel):
+    """A table of the file: frozen, strict, without unknown keys, its input never shown in an error."""
+
+    model_config = ConfigDict(
+        frozen=True, strict=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False
+    )
+
+
+class StateConfig(Table):
+    """Where the ledger is kept."""
+
+    url: str = Field(default=f"{_SQLITE}state.db", validate_default=True)
+    """`sqlite:///` and a path; once loaded the path is absolute."""
+
+    @property
+    def path(self) -> Path:
+        """The database file."""
+        return Path(self.url.removeprefix(_SQLITE))
+
+    @field_validator("url")
+    @classmethod
+    def _make_absolute(cls, url: str, info: ValidationInfo) -> str:
+        name = url.removeprefix(_SQLITE)
+        if not url.startswith(_SQLITE):
+            raise ValueError('must begin with "sqlite:///": other databases are not supported yet')
+        if not name or name == ":memory:" or any(sign in name for sign in "?#\0"):
+            raise ValueError('must name a file and no options, such as "sqlite:///state.db"')
+        directory: Path = (info.context or {}).get("state_directory", Path())
+        return f"{_SQLITE}{directory / name}"
+
+
+class ServerConfig(Table):
+    """Where the status page is served."""
+
+    listen: str = ""
+    """HOST:PORT; "" = nowhere."""
+
+    @field_validator("listen")
+    @classmethod
+    def _is_an_address(cls, listen: str) -> str:
+        host, _, port = listen.rpartition(":")
+        if listen and not (host and port.isascii() and port.isdigit() and 0 < int(port) <= 65535):  # noqa: PLR2004
+            raise ValueError('must be HOST:PORT, such as "127.0.0.1:9320", or ""')
+        return listen
+
+
+class LoggingConfig(Table):
+    """How log lines look, and which are written."""
+
+    format: Literal["auto", "json"] = "auto"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class GuardConfig(Table):
+    """Shares beyond which an import is held, or its file rejected; None = not guarded."""
+
+    max_missing: GuardShare = 20 * _PERCENT
+    """Of the SKUs known, those absent from a snapshot."""
+    max_zeroed: GuardShare = 10 * _PERCENT
+    """Of the SKUs above zero, those going to zero."""
+    max_drop: GuardShare = 50 * _PERCENT
+    """Of all units, those gone."""
+    max_bad_rows: GuardShare = 5 * _PERCENT
+    """Of the rows of a file, those that cannot be read."""
+
+
+class _Source(Table):
+    path: LocalPath
+    duplicates: Literal["reject", "sum", "last", "min"] = "reject"
+    missing: Literal["keep", "zero"] = "keep"
+    max_age: Seconds = 24 * 3600.0
+    guard: GuardConfig = GuardConfig()
+
+
+class ColumnsConfig(Table):
+    """The header of each column, exactly as the file writes it; None = a known header is recognised."""
+
+    sku: str | None = Field(default=None, min_length=1)
+    quantity: str | None = Field(default=None, min_length=1)
+    location: str | None = Field(default=None, min_length=1)
+
+    @model_validator(mode="after")
+    def _name_different_headers(self) -> Self:
+        headers = [header for header in (self.sku, self.quantity, self.location) if header is not None]
+        if len(set(headers)) < len(headers):
+            raise ValueError("names one header for two columns")
+        return self
+
+
+class DropSource(_Source):
+    """A watched folder into which export files are dropped."""
+
+    type: Literal["drop"] = "drop"
+    pattern: Texts = ("*.csv", "*.tsv")
+    contents: Literal["snapshot", "changes"] = "snapshot"
+    columns: ColumnsConfig = ColumnsConfig()
+    numbers: Literal["auto", "1234", "1.234,5", "1,234.5"] = "auto"
+    settle: Seconds = 2.0
+    scan: Seconds = 5.0
+    """How often the folder is looked through, besides at once when something in it changes."""
+
+    @field_validator("pattern")
+    @classmethod
+    def _match_names_only(cls, pattern: tuple[str, ...]) -> tuple[str, ...]:
+        if not pattern or not all(pattern):
+            raise ValueError('must name at least one pattern, such as "*.csv"')
+        if any("/" in each for each in pattern):
+            raise ValueError('must match file names, without "/"')
+        return pattern
+
+    @model_validator(mode="after")
+    def _only_snapshots_miss_something(self) -> Self:
+        if self.contents == "changes" and self.missing == "zero":
+            raise ValueError('missing = "zero" needs contents = "snapshot": changes never list everything')
+        return self
+
+
+class SqliteSource(_Source):
+    """A query on somebody else's SQLite database, opened read-only."""
+
+    type: Literal["sqlite"] = "sqlite"
+    query: str
+    poll: Seconds = 5.0
+
+    @field_validator("query")
+    @classmethod
+    def _is_not_empty(cls, query: str) -> str:
+        if not query.strip():
+            raise ValueError('must be a query, such as "SELECT sku, location, quantity FROM stock"')
+        return query
+
+
+SourceConfig = DropSource | SqliteSource
+"""Told apart by `type`."""
+
+SOURCE_TYPES: Mapping[str, type[DropSource | SqliteSource]] = {"drop": DropSource, "sqlite": SqliteSource}
+
+
+class LimitsTable(Table):
+    """The limits that a person set; None = the connector's default."""
+
+    rows_per_request: int | None = Field(default=None, ge=1, le=_MOST_AT_ONCE)
+    rows_per_second: float | None = Field(default=None, gt=0)
+    requests_per_second: float | None = Field(default=None, gt=0)
+    burst: int | None = Field(default=None, ge=1, le=_MOST_AT_ONCE)
+    in_flight: int | None = Field(default=None, ge=1, le=64)
+    timeout: Seconds | None = None
+
+
+class RulesConfig(Table):
+    """Quantity shown = min(max_shown, floor((stock - safety_stock) x share)), never below 0."""
+
+    safety_stock: int = Field(default=0, ge=0, le=_MOST_UNITS)
+    share: Share = PARTS_PER_MILLION
+    max_shown: int | None = Field(default=None, ge=0, le=_MOST_UNITS)
+
+
+class ChannelTable(Table):
+    """The keys that every channel may have, whatever its connector."""
+
+    connector: str
+    sources: Texts | None = None
+    warehouses: Literal["single"] | dict[str, str] | None = None
+    enabled: bool = True
+    reassert_after: Seconds = 600.0
+    limits: LimitsTable = LimitsTable()
+    rules: RulesConfig = RulesConfig()
+
+    @field_validator("warehouses", mode="before")
+    @classmethod
+    def _map_locations(cls, warehouses: object) -> object:
+        if warehouses is None or warehouses == "single":
+            return warehouses
+        if not isinstance(warehouses, dict) or not warehouses:
+            raise ValueError('must be "single", or a table such as { JKT = "1610" }: location = warehouse')
+        for location, warehouse in warehouses.items():
+            if not isinstance(warehouse, str) or not warehouse.strip():
+                raise ValueError(f'must give location "{location}" a warehouse in quotes, such as "1610"')
+        return warehouses
+
+
+class ReconcileConfig(Table):
+    """When every listing is asserted anew."""
+
+    full_at: Schedule = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelConfig:
+    """One account on one marketplace, ready to be connected.
+
+    `settings` is an instance of `plugin.settings`. `warehouses` maps a location to a warehouse; None = all
+    locations add up to one stock of the whole shop. `limits` are complete; `limits_set` names those of them
+    that a person set. `reassert_after` is in seconds.
+    """
+
+    name: str
+    connector: str
+    plugin: Plugin[Any]
+    settings: BaseModel
+    sources: tuple[str, ...]
+    limits: Limits
+    limits_set: frozenset[str] = frozenset()
+    warehouses: Mapping[str, str] | None = None
+    rules: RulesConfig = field(default_factory=RulesConfig)
+    reassert_after: float = 600.0
+    enabled: bool = True
+
+    @property
+    def single(self) -> bool:
+        """Whether the shop is one stock, without warehouses."""
+        return self.warehouses is None
+
+    @property
+    def account(self) -> str:
+        """The identity of the account behind the settings: confirmed quantities belong to it."""
+        return self.plugin.account(self.settings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """The whole configuration. `warnings` are for the operator: it loads, but something wants a look."""
+
+    base_directory: Path
+    state: StateConfig = field(default_factory=StateConfig)
+    server: ServerConfig = field(default_factory=ServerConfig)
+    logging: LoggingConfig = field(default_factory=LoggingConfig)
+    sources: Mapping[str, SourceConfig] = field(default_factory=dict)
+    channels: Mapping[str, ChannelConfig] = field(default_factory=dict)
+    reconcile: ReconcileConfig = field(default_factory=ReconcileConfig)
+    warnings: tuple[str, ...] = ()

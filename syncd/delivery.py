@@ -1,0 +1,207 @@
+"""Delivery: one push from committed intent to settled rows, and what its answer teaches."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from connectors.contract import Answer, Capabilities, Connector, OutcomeKind, StockUpdate
+from connectors.errors import (
+    BatchRefused,
+    ChannelRefused,
+    ConnectorError,
+    Effect,
+    Throttled,
+    TryLater,
+    WarehouseRefused,
+)
+from state.database import Database
+from state.ledger import Ledger
+from state.records import Attempt, Push, PushEnd, Settlement
+from state.registry import ChannelPlan, Registry
+from syncd.clock import Clock
+from syncd.core.pacing import LONGEST_PAUSE_SECONDS, Pacer
+from syncd.core.settling import Moment, refuse_locally, settle_answer, settle_error
+from syncd.logs import get_logger
+
+PROBE_HOLD_SECONDS = 900.0
+LONE_REFUSALS_FOR_A_HOLD = 3
+
+
+@dataclass(frozen=True, slots=True)
+class LaneParts:
+    """What a lane works with."""
+
+    channel_id: int
+    plan: ChannelPlan
+    capabilities: Capabilities
+    connector: Connector
+    pacer: Pacer
+    in_flight: int
+    settling_ms: int
+    database: Database
+    ledger: Ledger
+    registry: Registry
+    clock: Clock
+    chance: Callable[[], float]
+
+
+class Delivery:
+    """Sends the pushes of one channel and settles every row of them."""
+
+    def __init__(self, parts: LaneParts) -> None:
+        """Start from what the state remembers: a pause that the marketplace asked for, held warehouses."""
+        self._parts = parts
+        self._log = get_logger("delivery").bind(channel=parts.plan.name)
+        self._warehouse_holds = parts.registry.warehouse_holds(parts.channel_id)
+        self._lone_refusals: dict[str, set[str]] = {}
+        until = parts.registry.paused_until(parts.channel_id)
+        if until is not None:
+            left = min((until - parts.clock.now()) / 1000, LONGEST_PAUSE_SECONDS)
+            parts.pacer.pause(parts.clock.monotonic() + left)
+
+    def open_warehouses(self) -> list[str]:
+        """List the warehouses that may be pushed to: those not held, and those to be probed again."""
+        now = self._parts.clock.now()
+        return [
+            warehouse
+            for warehouse in self._parts.plan.warehouses
+            if warehouse not in self._warehouse_holds or self._warehouse_holds[warehouse].probe_at <= now
+        ]
+
+    async def deliver(self, push: Push) -> ConnectorError | None:
+        """Send one push and settle every row of it; return what is wrong with the channel as a whole."""
+        sendable, settlements = self._split_uncarriable(push)
+        answer, error = await self._send(push, sendable)
+        moment = Moment(self._parts.clock.now(), self._parts.chance)
+        if error is not None:
+            settlements += settle_error(sendable, error, moment)
+        elif answer is not None:
+            settlements += settle_answer(sendable, answer, moment)
+        self._parts.ledger.settle(
+            push,
+            settlements,
+            _end(answer, error),
+            now=moment.now,
+            settling=self._parts.settling_ms,
+            asynchronous=self._parts.capabilities.asynchronous,
+        )
+        self._report(push, settlements, error)
+        if answer is not None:
+            self._learn(answer, sendable)
+        return None if error is None else self._react(error, sendable)
+
+    async def _send(
+        self, push: Push, attempts: Sequence[Attempt]
+    ) -> tuple[Answer | None, ConnectorError | None]:
+        if not attempts:
+            return None, None
+        try:
+            return await self._parts.connector.push([_update(attempt) for attempt in attempts]), None
+        except ConnectorError as error:
+            return None, error
+        except Exception as fault:  # noqa: BLE001 (a fault of a plug-in must not end the lane)
+            self._log.exception("connector_failed", push=push.id)
+            message = f"the connector itself failed ({type(fault).__name__}): please report this"
+            return None, TryLater(message, effect=Effect.AMBIGUOUS)
+
+    def _split_uncarriable(self, push: Push) -> tuple[list[Attempt], list[Settlement]]:
+        longest = self._parts.capabilities.max_sku_length
+        if longest is None:
+            return list(push.attempts), []
+        message = f"this marketplace takes SKUs of at most {longest} characters"
+        return (
+            [a for a in push.attempts if len(a.sku) <= longest],
+            [refuse_locally(a, "sku_too_long", message) for a in push.attempts if len(a.sku) > longest],
+        )
+
+    def _report(self, push: Push, settlements: Sequence[Settlement], error: ConnectorError | None) -> None:
+        counts = {kind.value: sum(s.outcome == kind for s in settlements) for kind in OutcomeKind}
+        self._log.info("batch_pushed", push=push.id, rows=len(push.attempts), **counts)
+        for settlement in settlements:
+            if settlement.outcome == OutcomeKind.REJECTED:
+                self._log.warning(
+                    "row_rejected",
+                    sku=settlement.attempt.sku,
+                    warehouse=settlement.attempt.warehouse,
+                    quantity=settlement.attempt.quantity,
+                    code=settlement.code,
+                    reason=settlement.message,
+                )
+        if error is not None:
+            self._log.info("batch_failed", push=push.id, code=error.code, reason=error.message)
+
+    def _learn(self, answer: Answer, attempts: Sequence[Attempt]) -> None:
+        """Take from a good answer what it says of pace, and of warehouses that were held."""
+        throttled = sum(outcome.kind is OutcomeKind.DEFERRED for outcome in answer.outcomes)
+        self._parts.pacer.answered(answer.allowance, self._parts.clock.monotonic(), throttled_rows=throttled)
+        accepted = {o.update.warehouse for o in answer.outcomes if o.kind is OutcomeKind.ACCEPTED}
+        if accepted:
+            self._lone_refusals.clear()
+        for warehouse in accepted & self._warehouse_holds.keys() & {a.warehouse for a in attempts}:
+            self._parts.registry.release_warehouse(self._parts.channel_id, warehouse)
+            del self._warehouse_holds[warehouse]
+            self._log.info("warehouse_released", warehouse=warehouse)
+
+    def _react(self, error: ConnectorError, attempts: Sequence[Attempt]) -> ConnectorError | None:
+        """Do what a failed call asks for, unless it concerns the channel as a whole; its rows are settled."""
+        match error:
+            case Throttled():
+                self._throttled(error)
+            case WarehouseRefused():
+                self._hold_warehouse(error)
+            case BatchRefused() if len(attempts) == 1:
+                return self._refused_alone(error, attempts[0])
+            case BatchRefused():
+                pass
+            case _:
+                return error
+        return None
+
+    def _throttled(self, error: Throttled) -> None:
+        monotonic = self._parts.clock.monotonic()
+        seconds = self._parts.pacer.throttled(error.retry_after, monotonic) - monotonic
+        until = self._parts.clock.now() + int(seconds * 1000)
+        self._parts.registry.pause_channel(self._parts.channel_id, until)
+        self._log.warning("channel_throttled", seconds=round(seconds, 3))
+
+    def _hold_warehouse(self, error: WarehouseRefused) -> None:
+        now = self._parts.clock.now()
+        self._parts.registry.hold_warehouse(
+            self._parts.channel_id,
+            error.warehouse,
+            error.code,
+            error.message,
+            now=now,
+            probe_at=now + int(PROBE_HOLD_SECONDS * 1000),
+        )
+        self._warehouse_holds = self._parts.registry.warehouse_holds(self._parts.channel_id)
+        self._log.error("warehouse_held", warehouse=error.warehouse, code=error.code, reason=error.message)
+
+    def release_warehouses(self) -> None:
+        """Let all held warehouses be tried again now."""
+        for warehouse in self._warehouse_holds:
+            self._parts.registry.release_warehouse(self._parts.channel_id, warehouse)
+        self._warehouse_holds = {}
+
+    def _refused_alone(self, error: BatchRefused, attempt: Attempt) -> ConnectorError | None:
+        """Blame the channel where different SKUs, each alone, are refused the same way, and no row."""
+        skus = self._lone_refusals.setdefault(error.code, set())
+        skus.add(attempt.sku)
+        if len(skus) < LONE_REFUSALS_FOR_A_HOLD:
+            return None
+        self._parts.registry.wake(self._parts.channel_id, sorted(skus))
+        self._lone_refusals.clear()
+        return ChannelRefused(
+            f"every row is refused, each alone: {error.message}", code=error.code, status=error.status
+        )
+
+
+def _update(attempt: Attempt) -> StockUpdate:
+    return StockUpdate(attempt.sku, attempt.warehouse, attempt.quantity)
+
+
+def _end(answer: Answer | None, error: ConnectorError | None) -> PushEnd:
+    if error is not None:
+        return PushEnd(status=error.status, code=error.code, message=error.message)
+    if answer is None:
+        return PushEnd(message="not sent: this marketplace cannot carry these SKUs")
+    return PushEnd(status=answer.status, request_id=answer.request_id, batch_id=answer.batch_id)

@@ -1,0 +1,271 @@
+"""The feeds: how each source is looked at, and what happens to its files afterwards."""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import final
+
+from typing_extensions import override
+
+from state.records import ImportState
+from state.tables import Import
+from syncd.intake import Incoming, Intake, IntakeParts, SourceTerms, Verdict
+from syncd.logs import get_logger
+from syncd.sources.database import DatabaseSource
+from syncd.sources.drop import Candidate, DropFolder
+from syncd.sources.files import ClaimedFile, OwnFile
+from syncd.sources.rejection import render_rejection
+from syncd.sources.rows import ReadReport, Row, SourceUnreachable
+from syncd.sources.table import read_table
+
+SETTLE_STEP_SECONDS = 0.2
+LONGEST_SETTLING_SECONDS = 60.0
+NOTE_EVERY_MS = 60_000
+
+
+class Feed(ABC):
+    """One source with its intake. Looks are serial: two never overlap."""
+
+    def __init__(self, terms: SourceTerms, parts: IntakeParts) -> None:
+        """Judge by `terms`."""
+        self.terms = terms
+        self._parts = parts
+        self._intake = Intake(terms, parts)
+        self._log = get_logger("feed").bind(source=terms.name)
+        self._lock = asyncio.Lock()
+        self._noted_at: int | None = None
+        self.failure: str | None = None
+        """Why the last look failed; None if it did not."""
+
+    @final
+    async def look(self, *, thoroughly: bool = False) -> list[Verdict]:
+        """Look at the source now and take in what is new; return what became of each import.
+
+        `thoroughly`: wait for files that are being written to settle, and read what seems unchanged. A source
+        that cannot be read is noted as failing: nothing that it said before is lost.
+        """
+        async with self._lock:
+            try:
+                verdicts = await self._look(thoroughly=thoroughly)
+            except SourceUnreachable as trouble:
+                self._failed(str(trouble))
+                return []
+            self._succeeded(verdicts)
+            return verdicts
+
+    @abstractmethod
+    async def _look(self, *, thoroughly: bool) -> list[Verdict]: ...
+
+    @property
+    def said_at(self) -> int | None:
+        """As of when its data is if nothing new came in (ms since the epoch); None = the last import."""
+        return None
+
+    def close(self) -> None:
+        """Let go of the source."""
+        return
+
+    def _failed(self, reason: str) -> None:
+        self.failure = reason
+        if self._parts.registry.source_failed(self.terms.source_id, reason, self._parts.clock.now()):
+            self._log.error("source_failed", reason=reason)
+
+    def _succeeded(self, verdicts: list[Verdict]) -> None:
+        """Note that the source was read, now and then: an idle daemon should not write all the time."""
+        now = self._parts.clock.now()
+        taken = {ImportState.APPLIED, ImportState.UNCHANGED}
+        ages = [verdict.data_at for verdict in verdicts if verdict.state in taken]
+        due = self._noted_at is None or not 0 <= now - self._noted_at < NOTE_EVERY_MS
+        if due or ages or self.failure is not None:
+            self._noted_at = now
+            data_at = max(ages, default=self.said_at)
+            if self._parts.registry.source_read(self.terms.source_id, now=now, data_at=data_at):
+                self._log.info("source_recovered")
+        self.failure = None
+
+
+class FolderFeed(Feed):
+    """A watched folder: each complete file is claimed, taken in and put away."""
+
+    def __init__(
+        self,
+        terms: SourceTerms,
+        parts: IntakeParts,
+        folder: DropFolder,
+        *,
+        columns: Mapping[str, str] | None,
+        numbers: str,
+        rehearsal: bool = False,
+    ) -> None:
+        """`columns` and `numbers` as configured. `rehearsal`: read the files where they lie, move none."""
+        super().__init__(terms, parts)
+        self.folder = folder
+        self._columns = columns
+        self._numbers = numbers
+        self._rehearsal = rehearsal
+        self._prepared = False
+
+    @override
+    async def _look(self, *, thoroughly: bool) -> list[Verdict]:
+        if self._rehearsal:
+            return await self._rehearse()
+        if not self._prepared:
+            await self._parts.blocking(self.folder.prepare)
+            self._prepared = True
+        verdicts = [*await self._restore(), *await self._finish_claimed()]
+        end = self._parts.clock.monotonic() + LONGEST_SETTLING_SECONDS
+        while True:
+            ready, settling = await self._scan(self._parts.clock.monotonic())
+            for candidate in ready:
+                claimed = await self._parts.blocking(partial(self.folder.claim, candidate))
+                if claimed is not None:
+                    verdicts.append(await self._take(claimed))
+            if not (thoroughly and settling) or self._parts.clock.monotonic() > end:
+                return verdicts
+            await asyncio.sleep(SETTLE_STEP_SECONDS)
+
+    async def _scan(self, now: float) -> tuple[list[Candidate], int]:
+        """Find the complete files: of snapshots the newest first, so that older ones need not be read."""
+        scan = await self._parts.blocking(partial(self.folder.scan, now))
+        ready = list(scan.ready)
+        return (ready[::-1] if self.terms.contents == "snapshot" else ready), len(scan.settling)
+
+    async def _rehearse(self) -> list[Verdict]:
+        """Take in what would be taken in, on a copy of the state, leaving every file where it lies."""
+        now = self._parts.clock.monotonic()
+        await self._scan(now)
+        ready, _ = await self._scan(now + LONGEST_SETTLING_SECONDS)
+        files = [OwnFile(one.name, self.folder.path, one.entry, one.identity) for one in ready]
+        return [await self._intake.take(await self._incoming(file)) for file in files]
+
+    async def _restore(self) -> list[Verdict]:
+        """Where nothing is remembered of this source, read its archive: the state can be lost.
+
+        Of snapshots the newest says it all; of changes each does its part.
+        """
+        if self._parts.imports.latest(self.terms.source_id) is not None:
+            return []
+        files = await self._parts.blocking(self.folder.archived)
+        if self.terms.contents == "snapshot":
+            files = files[-1:]
+        return [await self._intake.take(await self._incoming(file)) for file in files]
+
+    async def _finish_claimed(self) -> list[Verdict]:
+        """Go on where a crash, or a person's decision, left claimed files."""
+        verdicts = []
+        for claimed in await self._parts.blocking(self.folder.claimed):
+            entry = self._parts.imports.of_claimed(self.terms.source_id, claimed.entry)
+            if entry is None or entry.state == ImportState.APPLYING:
+                verdicts.append(await self._take(claimed, entry))
+            elif entry.state != ImportState.HELD:
+                await self._put_away(
+                    claimed, ImportState(entry.state), entry.reason, _report_of(entry), entry
+                )
+            elif entry.approved_at is not None:
+                verdicts.append(await self._take_approved(claimed, entry))
+        return verdicts
+
+    async def _take_approved(self, claimed: ClaimedFile, entry: Import) -> Verdict:
+        last = self._parts.imports.last_applied(self.terms.source_id)
+        if last is None or last.data_at <= entry.data_at:
+            return await self._take(claimed, entry)
+        reason = f"approved, but import {last.id} is newer: drop the file again if it is right all the same"
+        self._parts.imports.close(entry.id or 0, ImportState.SUPERSEDED, reason=reason)
+        await self._put_away(claimed, ImportState.SUPERSEDED, reason, _report_of(entry), entry)
+        return Verdict(ImportState.SUPERSEDED, reason, import_id=entry.id)
+
+    async def _take(self, claimed: ClaimedFile, entry: Import | None = None) -> Verdict:
+        incoming = await self._incoming(claimed, entry)
+        verdict = await self._intake.take(incoming)
+        if verdict.state is not ImportState.HELD:
+            kept = None if verdict.import_id is None else self._parts.imports.get(verdict.import_id)
+            await self._put_away(claimed, verdict.state, verdict.reason, verdict.report, kept)
+        return verdict
+
+    async def _incoming(self, file: OwnFile, entry: Import | None = None) -> Incoming:
+        def rows(known_sku: Callable[[str], bool], report: ReadReport) -> Iterator[Row]:
+            with file.open() as stream:
+                yield from read_table(
+                    stream, columns=self._columns, numbers=self._numbers, known_sku=known_sku, report=report
+                )
+
+        return Incoming(
+            name=file.name,
+            data_at=int(file.modified_at.timestamp() * 1000),
+            rows=rows,
+            verify=file.verify_unchanged,
+            sha256=await self._parts.blocking(file.sha256),
+            claimed=file.entry if isinstance(file, ClaimedFile) else "",
+            import_id=None if entry is None else entry.id,
+            trusted=entry is not None,
+        )
+
+    async def _put_away(
+        self,
+        claimed: ClaimedFile,
+        state: ImportState,
+        reason: str,
+        report: ReadReport,
+        entry: Import | None,
+    ) -> None:
+        at = datetime.fromtimestamp(self._parts.clock.wall(), UTC)
+        if state is ImportState.REJECTED:
+            text = render_rejection(name=claimed.name, at=at, reason=reason, report=report)
+            await self._parts.blocking(partial(self.folder.reject, claimed, at, text))
+        else:
+            digest = entry.sha256 if entry is not None else await self._parts.blocking(claimed.sha256)
+            await self._parts.blocking(partial(self.folder.archive, claimed, at, digest))
+        if entry is not None and entry.id is not None:
+            self._parts.imports.put_away(entry.id)
+
+
+class PollFeed(Feed):
+    """A query on a database, asked again when the database has changed."""
+
+    def __init__(self, terms: SourceTerms, parts: IntakeParts, source: DatabaseSource) -> None:
+        """Ask `source`."""
+        super().__init__(terms, parts)
+        self._source = source
+
+    @property
+    def path(self) -> Path:
+        """Where the database lies."""
+        return self._source.path
+
+    @property
+    @override
+    def said_at(self) -> int | None:
+        return self._parts.clock.now()
+
+    @override
+    async def _look(self, *, thoroughly: bool) -> list[Verdict]:
+        held = self._parts.imports.in_state(self.terms.source_id, ImportState.HELD)
+        approved = next((entry for entry in held if entry.approved_at is not None), None)
+        if approved is None and not thoroughly and not await self._parts.blocking(self._source.changed):
+            return []
+        incoming = Incoming(
+            name="poll",
+            data_at=self._parts.clock.now(),
+            rows=lambda _, report: self._source.rows(report),
+            verify=lambda: None,
+            import_id=None if approved is None else approved.id,
+            trusted=approved is not None,
+        )
+        try:
+            return [await self._intake.take(incoming)]
+        except BaseException:
+            self._source.forget()
+            raise
+
+    @override
+    def close(self) -> None:
+        self._source.close()
+
+
+def _report_of(entry: Import) -> ReadReport:
+    return ReadReport(
+        format=entry.format, rows=entry.rows, blank=entry.blank, negative=entry.negative, bad=entry.bad
+    )

@@ -1,0 +1,239 @@
+"""The intake: from what a source says to stock levels and desired quantities, judged before it counts.
+
+An import is read and compared outside any write, in a worker thread; only what changed is stored, in short
+transactions, the dangerous direction first. A crash between two of them resumes the same import.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+from state.database import Database
+from state.imports import Imports
+from state.records import ImportState
+from state.registry import Registry
+from state.staging import Comparison, Duplicates, Staging
+from state.stock import StockBook
+from state.tables import Import
+from syncd.clock import Clock
+from syncd.core.guards import Guard, looks_wrong, too_many_bad
+from syncd.logs import get_logger
+from syncd.sources.rows import BadRow, ReadReport, Row, SourceUnreachable, SourceUnreadable, shown
+
+T = TypeVar("T")
+
+
+class Blocking(Protocol):
+    """Runs a function that blocks where it does not hold up the event loop."""
+
+    def __call__(self, function: Callable[[], T], /) -> Awaitable[T]:
+        """Return what the function returns."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SourceTerms:
+    """How one source's imports are judged. `contents`: `snapshot` or `changes`."""
+
+    source_id: int
+    name: str
+    contents: str
+    duplicates: Duplicates
+    zero_missing: bool
+    guard: Guard
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """One file or poll, before anything is known of it.
+
+    `rows` reads it, given a test for known SKUs and a report to fill; `verify` raises where it changed
+    meanwhile. `data_at`: as of when its data is (ms since the epoch). `claimed`: the claimed file's entry.
+    `import_id`: the import that it continues; `trusted`: a person, or an earlier judgement, let it through.
+    """
+
+    name: str
+    data_at: int
+    rows: Callable[[Callable[[str], bool], ReadReport], Iterator[Row]]
+    verify: Callable[[], None]
+    sha256: str = ""
+    claimed: str = ""
+    import_id: int | None = None
+    trusted: bool = False
+
+    @property
+    def is_file(self) -> bool:
+        """Tell a file from a poll."""
+        return bool(self.sha256)
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What became of an import. `comparison` is None where it was not compared."""
+
+    state: ImportState
+    reason: str = ""
+    data_at: int = 0
+    import_id: int | None = None
+    comparison: Comparison | None = None
+    report: ReadReport = field(default_factory=ReadReport)
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeParts:
+    """What the intake works with. `applied` is called whenever something was stored."""
+
+    database: Database
+    registry: Registry
+    imports: Imports
+    book: StockBook
+    clock: Clock
+    blocking: Blocking
+    applied: Callable[[], None]
+
+
+class Intake:
+    """Takes in what one source says."""
+
+    def __init__(self, terms: SourceTerms, parts: IntakeParts) -> None:
+        """Judge by `terms`."""
+        self._terms = terms
+        self._parts = parts
+        self._log = get_logger("intake").bind(source=terms.name)
+
+    async def take(self, incoming: Incoming) -> Verdict:
+        """Read, compare, judge and store one import.
+
+        Raises `SourceUnreachable` where it cannot be read now: nothing is known of it then.
+        """
+        early = self._needless(incoming)
+        if early is not None:
+            return self._close(incoming, early)
+        staging = Staging(self._parts.database.path, self._terms.source_id, self._terms.duplicates)
+        report = ReadReport()
+        try:
+            comparison = await self._parts.blocking(lambda: self._compare(staging, incoming, report))
+            verdict = self._judge(incoming, comparison, report)
+            if verdict.state is ImportState.APPLIED:
+                await self._apply(incoming, verdict, staging)
+        except SourceUnreachable:
+            raise
+        except SourceUnreadable as refusal:
+            verdict = Verdict(ImportState.REJECTED, str(refusal), report=report)
+        else:
+            return self._close(incoming, verdict)
+        finally:
+            staging.close()
+        return self._close(incoming, verdict)
+
+    def _needless(self, incoming: Incoming) -> Verdict | None:
+        """Recognise what need not be read: the content last applied, and a snapshot older than that."""
+        last = self._parts.imports.last_applied(self._terms.source_id)
+        if last is None or incoming.import_id is not None or not incoming.sha256:
+            return None
+        if last.sha256 == incoming.sha256:
+            return Verdict(ImportState.UNCHANGED, f"the same content as import {last.id}, the last applied")
+        if self._terms.contents == "snapshot" and incoming.data_at < last.data_at:
+            return Verdict(ImportState.SUPERSEDED, f"older than import {last.id}, the last applied")
+        return None
+
+    def _compare(self, staging: Staging, incoming: Incoming, report: ReadReport) -> Comparison:
+        """Read it all and compare it with what the source said before; in a worker thread."""
+        staging.load(incoming.rows(staging.knows, report))
+        incoming.verify()
+        for row in staging.drop_duplicates():
+            reason = f"the same SKU and location stand {row.claim} times in this import"
+            report.add_bad(BadRow(row.line, "sku", shown(row.sku), reason), identified=True)
+        for row in staging.drop_claimed():
+            reason = f'this SKU and location belong to source "{row.claim}", not to "{self._terms.name}"'
+            report.add_bad(BadRow(row.line, "sku", shown(row.sku), reason), identified=True)
+        return staging.compare(
+            whole=self._terms.contents == "snapshot",
+            zero_missing=self._terms.zero_missing and not report.unidentified,
+        )
+
+    def _judge(self, incoming: Incoming, comparison: Comparison, report: ReadReport) -> Verdict:
+        refusal = too_many_bad(report.bad, report.rows, self._terms.guard)
+        if refusal is not None and not incoming.trusted:
+            return Verdict(ImportState.REJECTED, refusal, comparison=comparison, report=report)
+        whole = self._terms.contents == "snapshot"
+        doubt = None if incoming.trusted else looks_wrong(comparison, self._terms.guard, whole=whole)
+        if doubt is not None:
+            return Verdict(ImportState.HELD, doubt, comparison=comparison, report=report)
+        return Verdict(ImportState.APPLIED, comparison=comparison, report=report)
+
+    async def _apply(self, incoming: Incoming, verdict: Verdict, staging: Staging) -> None:
+        """Store what changes. A poll that changes no quantity leaves no record."""
+        if incoming.is_file or (verdict.comparison and verdict.comparison.changed):
+            verdict.import_id = self._record(incoming, verdict, ImportState.APPLYING)
+        slices = staging.changes()
+        while changes := await self._parts.blocking(lambda: next(slices, None)):
+            now = self._parts.clock.now()
+            self._parts.book.apply(verdict.import_id or 0, self._terms.source_id, changes, now)
+            self._parts.applied()
+            await asyncio.sleep(0)
+
+    def _close(self, incoming: Incoming, verdict: Verdict) -> Verdict:
+        """Record what became of it, and what that means for imports that wait."""
+        verdict.data_at = incoming.data_at
+        if verdict.import_id is not None:
+            self._parts.imports.close(verdict.import_id, verdict.state)
+        elif incoming.is_file or (verdict.state is not ImportState.APPLIED and self._is_news(verdict)):
+            verdict.import_id = self._record(incoming, verdict, verdict.state)
+        if verdict.state in {ImportState.APPLIED, ImportState.HELD}:
+            self._supersede_held(verdict.import_id)
+        if verdict.import_id is not None:
+            self._report(incoming, verdict)
+        return verdict
+
+    def _is_news(self, verdict: Verdict) -> bool:
+        """Tell whether a poll says something else than its last record: one hold is enough."""
+        last = self._parts.imports.latest(self._terms.source_id)
+        return last is None or (last.state, last.reason) != (verdict.state, verdict.reason)
+
+    def _supersede_held(self, newest: int | None) -> None:
+        """Replace what was held by a later import of the whole: to approve it would turn back time."""
+        if self._terms.contents != "snapshot":
+            return
+        for entry in self._parts.imports.in_state(self._terms.source_id, ImportState.HELD):
+            if entry.id != newest and entry.id is not None:
+                by = "a later poll" if newest is None else f"import {newest}"
+                self._parts.imports.close(entry.id, ImportState.SUPERSEDED, reason=f"replaced by {by}")
+
+    def _record(self, incoming: Incoming, verdict: Verdict, state: ImportState) -> int:
+        report, comparison = verdict.report, verdict.comparison
+        entry = Import(
+            id=incoming.import_id,
+            source_id=self._terms.source_id,
+            name=incoming.name,
+            contents=self._terms.contents,
+            state=state,
+            at=self._parts.clock.now(),
+            data_at=incoming.data_at,
+            sha256=incoming.sha256,
+            format=report.format,
+            rows=report.rows,
+            changed=comparison.changed if comparison and state is not ImportState.REJECTED else 0,
+            bad=report.bad,
+            blank=report.blank,
+            negative=report.negative,
+            missing=comparison.missing_shown if comparison else 0,
+            reason=verdict.reason,
+            claimed=incoming.claimed,
+        )
+        return self._parts.imports.record(entry)
+
+    def _report(self, incoming: Incoming, verdict: Verdict) -> None:
+        event = f"import_{verdict.state}"
+        facts = {
+            "import_id": verdict.import_id,
+            "name": incoming.name,
+            "rows": verdict.report.rows,
+            "bad": verdict.report.bad,
+            "changed": verdict.comparison.changed if verdict.comparison else 0,
+        }
+        if verdict.reason:
+            facts["reason"] = verdict.reason
+        serious = verdict.state in {ImportState.HELD, ImportState.REJECTED}
+        (self._log.warning if serious else self._log.info)(event, **facts)

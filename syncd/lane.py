@@ -1,0 +1,325 @@
+"""A lane: when what is pushed to one channel.
+
+It waits for something due and for the pacer, and only then chooses what to send, commits the intent, and
+lets the delivery send it. Several requests may be in flight, never two with one listing.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+from connectors.errors import AuthenticationExpired, ChannelRefused, ConnectorError
+from state.ledger import due_listings, due_listings_of, next_wait
+from state.records import DueListing, Push
+from syncd.core.batches import choose_batch
+from syncd.core.pacing import Pacer
+from syncd.delivery import PROBE_HOLD_SECONDS, Delivery, LaneParts
+from syncd.logs import get_logger
+from syncd.recovery import TROUBLE, until_it_works
+
+PROBE_ROWS = 5
+LONGEST_IDLE_SECONDS = 60.0
+TRIES_WHEN_SETTLING = 6
+SOON_SECONDS = 60.0
+PEEK_ROWS = 50
+
+
+class Lane:
+    """Pushes what is due on one channel."""
+
+    def __init__(self, parts: LaneParts) -> None:
+        """Make a lane that does nothing until it is run."""
+        self._parts = parts
+        self._delivery = Delivery(parts)
+        self._log = get_logger("lane").bind(channel=parts.plan.name)
+        self._wake = asyncio.Event()
+        self._stop = asyncio.Event()
+        self._tasks: set[asyncio.Task[ConnectorError | None]] = set()
+        self._trouble: ConnectorError | None = None
+        self._expired: ConnectorError | None = None
+        self._renewed = False
+        self._fault: BaseException | None = None
+        self._credit = 0.0
+        self._once = False
+        self._scope: tuple[str, ...] | None = None
+        self.gave_up: str | None = None
+        """Why it is no use to wait: the marketplace has stayed down for several tries."""
+
+    @property
+    def name(self) -> str:
+        """The channel's name."""
+        return self._parts.plan.name
+
+    @property
+    def channel_id(self) -> int:
+        """The channel's id in the state database."""
+        return self._parts.channel_id
+
+    @property
+    def pacer(self) -> Pacer:
+        """The channel's pace."""
+        return self._parts.pacer
+
+    def wake(self) -> None:
+        """Look again at what is due: something changed."""
+        self._wake.set()
+
+    def release(self) -> None:
+        """Let what is held be tried again now: a person says so."""
+        self._parts.registry.release_channel(self.channel_id)
+        self._delivery.release_warehouses()
+        self._renewed = False
+        self.wake()
+
+    def stop(self) -> None:
+        """Take nothing new; what is in flight is finished."""
+        self._stop.set()
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Push whatever becomes due, until stopped."""
+        while not self._stop.is_set():
+            if not self._is_held() or await self._probe_hold():
+                await self._work()
+            elif not self._stop.is_set():
+                self._wake.clear()
+                await self._until_released_or(PROBE_HOLD_SECONDS)
+
+    async def settle(self, skus: Sequence[str] | None = None) -> None:
+        """Push what is due now (of these SKUs only) until nothing more can be, then return.
+
+        A marketplace that stays down is given up after some tries; `gave_up` then says why.
+        """
+        self._once = True
+        self._scope = None if skus is None else tuple(skus)
+        self.gave_up = None
+        if not self._is_held() or await self._probe_hold():
+            await self._work()
+
+    async def _work(self) -> None:
+        """Push until stopped, held or (when settling) nothing more can be done."""
+        while not self._stop.is_set() and not self._is_held():
+            try:
+                finished = await self._drain()
+            finally:
+                if self._tasks:
+                    await asyncio.wait(self._tasks)
+            if self._fault is not None:
+                raise self._fault
+            if self._expired is not None:
+                await self._renew()
+            elif self._trouble is not None:
+                if not await self._recover():
+                    return
+            elif finished:
+                return
+
+    async def _drain(self) -> bool:
+        """Keep requests leaving at the channel's pace; True when settling and nothing more can be pushed."""
+        pacer = self._parts.pacer
+        while not self._stop.is_set() and self._is_well():
+            self._wake.clear()
+            now = self._parts.clock.monotonic()
+            if len(self._tasks) >= self._parts.in_flight:
+                await self._pause(LONGEST_IDLE_SECONDS)
+            elif not (due := self._count_due(pacer.rows_per_request)):
+                if self._once and not self._tasks and not self.is_due_soon():
+                    return True
+                await self._pause(self._idle_seconds())
+            elif (delay := pacer.wait(min(due, pacer.worth_waiting_for(now)), now)) > 0:
+                await self._pause(delay)
+            elif (push := self._begin(pacer.worth_waiting_for(now))) is not None:
+                task = asyncio.create_task(self._delivery.deliver(push))
+                self._tasks.add(task)
+                task.add_done_callback(self._delivered)
+        return False
+
+    def _delivered(self, task: "asyncio.Task[ConnectorError | None]") -> None:
+        self._tasks.discard(task)
+        self._wake.set()
+        if task.cancelled():
+            return
+        self._fault = self._fault or task.exception()
+        if self._fault is None:
+            self._note(task.result())
+
+    def _note(self, error: ConnectorError | None) -> None:
+        """Remember what a delivery says of the channel as a whole."""
+        match error:
+            case None:
+                self._renewed = False
+            case _ if isinstance(error, TROUBLE):
+                self._trouble = error
+            case AuthenticationExpired():
+                self._expired = error
+            case _:
+                self._hold(error)
+
+    def _is_well(self) -> bool:
+        sound = self._trouble is None and self._expired is None and self._fault is None
+        return sound and not self._is_held()
+
+    def _is_held(self) -> bool:
+        return self._parts.registry.channel_hold(self.channel_id) is not None
+
+    def _hold(self, error: ConnectorError) -> None:
+        if not self._is_held():
+            self._log.error("channel_held", code=error.code, reason=error.message)
+        now = self._parts.clock.now()
+        self._parts.registry.hold_channel(self.channel_id, error.code, error.message, now)
+        self._wake.set()
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait so many seconds, or until woken."""
+        try:
+            async with asyncio.timeout(max(seconds, 0.0)):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+    async def _until_released_or(self, seconds: float) -> None:
+        until = self._parts.clock.monotonic() + seconds
+        while self._is_held() and not self._stop.is_set():
+            left = until - self._parts.clock.monotonic()
+            if left <= 0:
+                return
+            self._wake.clear()
+            await self._pause(left)
+
+    async def _sleep(self, seconds: float) -> None:
+        """Wait so many seconds, or until stopped."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stop.wait()
+        except TimeoutError:
+            return
+
+    def _count_due(self, most: int) -> int:
+        """Count what may be pushed now, up to `most`."""
+        now = self._parts.clock.now()
+        with self._parts.database.read() as connection:
+            due = (
+                due_listings(connection, self.channel_id, self._delivery.open_warehouses(), now, most)
+                if self._scope is None
+                else due_listings_of(connection, self.channel_id, self._scope, now)
+            )
+            return sum(1 for _ in zip(range(most), due, strict=False))
+
+    def _idle_seconds(self) -> float:
+        """Tell how long to wait where nothing is due; bounded, for a wall clock may be set back or forth."""
+        with self._parts.database.read() as connection:
+            until = next_wait(connection, self.channel_id, self._delivery.open_warehouses())
+        if until is None:
+            return LONGEST_IDLE_SECONDS
+        return min(max((until - self._parts.clock.now()) / 1000, 0.0) + 0.001, LONGEST_IDLE_SECONDS)
+
+    def is_due_soon(self) -> bool:
+        """Tell whether it is worth waiting for a listing that was deferred a moment ago."""
+        horizon = self._parts.clock.now() + int(SOON_SECONDS * 1000)
+        with self._parts.database.read() as connection:
+            due = (
+                due_listings(
+                    connection, self.channel_id, self._delivery.open_warehouses(), horizon, PEEK_ROWS
+                )
+                if self._scope is None
+                else due_listings_of(connection, self.channel_id, self._scope, horizon)
+            )
+            return any(listing.changed and listing.failures < TRIES_WHEN_SETTLING for listing in due)
+
+    def _begin(self, limit: int) -> Push | None:
+        """Choose what to send and commit the intent."""
+        credit = self._credit
+
+        def choose(due: Sequence[DueListing]) -> Sequence[DueListing]:
+            nonlocal credit
+            grouping = self._parts.capabilities.grouping
+            batch = choose_batch(due, limit=limit, grouping=grouping, credit=credit)
+            credit = batch.credit
+            return batch.rows
+
+        push = self._parts.ledger.begin_push(
+            self.channel_id,
+            self._delivery.open_warehouses(),
+            choose,
+            now=self._parts.clock.now(),
+            limit=limit,
+            skus=self._scope,
+        )
+        self._credit = credit
+        if push is not None:
+            self._parts.pacer.take(len(push.attempts), self._parts.clock.monotonic())
+        return push
+
+    async def _renew(self) -> None:
+        """Renew the authorisation once for all; a second refusal with no good answer between holds."""
+        expired, self._expired = self._expired, None
+        if self._renewed:
+            self._hold(expired or ChannelRefused("the authorisation is refused again after its renewal"))
+            return
+        self._renewed = True
+        try:
+            await self._parts.connector.renew()
+        except ConnectorError as error:
+            self._note(error)
+        else:
+            self._log.info("authorisation_renewed")
+
+    async def _recover(self) -> bool:
+        """Probe a marketplace that is down until it answers; False where it is given up."""
+        trouble, self._trouble = self._trouble, None
+        if trouble is None:
+            return True
+        failures = 0
+        self._log.warning("channel_unreachable", code=trouble.code, reason=trouble.message)
+
+        async def probe() -> None:
+            nonlocal failures
+            _, error = await self._push_one(PROBE_ROWS)
+            if isinstance(error, TROUBLE):
+                failures += 1
+                self.gave_up = error.message if failures >= TRIES_WHEN_SETTLING else None
+                raise error
+            self._note(error)
+
+        self.gave_up = None
+        works = await until_it_works(
+            probe,
+            first=trouble,
+            chance=self._parts.chance,
+            sleep=self._sleep,
+            give_up=lambda tries: self._stop.is_set() or (self._once and tries > TRIES_WHEN_SETTLING),
+            waiting=self._report_wait,
+        )
+        if works:
+            self.gave_up = None
+            self._log.info("channel_recovered")
+        return works
+
+    def _report_wait(self, failures: int, seconds: float) -> None:
+        """Bounded: a day of outage writes a line for each doubling of the failures."""
+        if failures > 1 and failures & (failures - 1) == 0:
+            self._log.warning("channel_still_unreachable", failures=failures, retry_in=round(seconds, 1))
+
+    async def _probe_hold(self) -> bool:
+        """Find out with one row whether a held channel works again, and release it if so."""
+        sent, error = await self._push_one(1)
+        if not sent:
+            return False
+        if isinstance(error, AuthenticationExpired):
+            self._note(error)
+            await self._renew()
+        elif error is not None:
+            self._log.info("channel_still_held", code=error.code, reason=error.message)
+        else:
+            self._parts.registry.release_channel(self.channel_id)
+            self._log.info("channel_released")
+        return error is None
+
+    async def _push_one(self, limit: int) -> tuple[bool, ConnectorError | None]:
+        """Run one whole cycle; tell whether it sent something, and what that says of the channel."""
+        delay = self._parts.pacer.wait(1, self._parts.clock.monotonic())
+        if delay > 0:
+            await self._sleep(delay)
+        push = None if self._stop.is_set() else self._begin(min(limit, self._parts.pacer.rows_per_request))
+        if push is None:
+            return False, None
+        return True, await self._delivery.deliver(push)

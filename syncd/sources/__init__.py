@@ -1,0 +1,1 @@
+"""How stock is read: files dropped into a folder, and other programs' databases."""

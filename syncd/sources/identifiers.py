@@ -1,0 +1,38 @@
+"""SKUs and locations: text, compared exactly, so only what cannot be seen is taken off their ends."""
+
+import re
+import unicodedata
+from typing import Final
+
+LONGEST_IDENTIFIER: Final = 200
+
+_INVISIBLE: Final = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
+_ENDS: Final = "".join(chr(code) for code in range(0x3001) if chr(code).isspace()) + _INVISIBLE
+_HIDDEN: Final = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
+_MANGLED: Final = re.compile(r"[0-9](?:[.,][0-9]+)?[eE]\+[0-9]+|[0-9]+\.0")
+
+
+def trimmed(text: str) -> str:
+    """`text` without white space and invisible characters at its ends."""
+    return text.strip(_ENDS)
+
+
+def read_identifier(text: str) -> str:
+    """`text` as an identifier; "" where it is blank.
+
+    Raises:
+        ValueError: it cannot be one; the message says why.
+    """
+    name = trimmed(text)
+    if len(name) > LONGEST_IDENTIFIER:
+        raise ValueError(f"longer than {LONGEST_IDENTIFIER} characters")
+    if not name.isprintable():
+        for character in name:
+            if unicodedata.category(character) in _HIDDEN:
+                raise ValueError(f"an invisible character inside (U+{ord(character):04X})")
+    return name
+
+
+def looks_mangled(sku: str) -> bool:
+    """Whether a spreadsheet may have taken this SKU for a number: `1.23E+12`, `12345.0`."""
+    return _MANGLED.fullmatch(sku) is not None
