@@ -54,7 +54,7 @@ $(BIN)/python:
 	    || { echo "$(PYTHON) has no pip, or one before 22.3: install it (Debian: apt install python3-pip)" >&2; exit 1; }
 	@$(PYTHON) -m venv --without-pip --clear .venv
 
-.venv/ready: requirements.lock pyproject.toml | $(BIN)/python
+.venv/ready: requirements.lock pyproject.toml $(BIN)/python
 	@echo "installing into .venv ..."
 	@$(PIP) install --require-hashes -r requirements.lock
 	@$(PIP) install --no-deps --no-build-isolation --editable .

@@ -160,6 +160,19 @@ class Registry:
                     )
         return len(refused) + len(waiting)
 
+    def absolve(self, channel_id: int, skus: Sequence[str]) -> None:
+        """Take back that listings of these SKUs were refused: the cause was not theirs."""
+        with self._database.write() as connection:
+            for sku in skus:
+                connection.exec_driver_sql(
+                    "UPDATE listing SET refusal = NULL, not_before = NULL, failures = 0"
+                    " WHERE channel_id = ? AND sku = ? AND refusal IS NOT NULL",
+                    (channel_id, sku),
+                )
+                connection.exec_driver_sql(
+                    "DELETE FROM failure WHERE channel_id = ? AND sku = ?", (channel_id, sku)
+                )
+
     def hold_channel(self, channel_id: int, code: str, message: str, now: int) -> None:
         """Stop a channel until it is released."""
         self._update_channel(channel_id, held_at=now, hold_code=code, hold_message=message)

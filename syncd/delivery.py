@@ -188,8 +188,7 @@ class Delivery:
         skus.add(attempt.sku)
         if len(skus) < LONE_REFUSALS_FOR_A_HOLD:
             return None
-        self._parts.registry.wake(self._parts.channel_id, sorted(skus))
-        self._lone_refusals.clear()
+        self._parts.registry.absolve(self._parts.channel_id, sorted(skus))
         return ChannelRefused(
             f"every row is refused, each alone: {error.message}", code=error.code, status=error.status
         )

@@ -76,13 +76,19 @@ class Lane:
         self._wake.set()
 
     async def run(self) -> None:
-        """Push whatever becomes due, until stopped."""
+        """Push whatever becomes due, until stopped.
+
+        A hold from before the start is probed at once: its cause may have been mended since.
+        """
+        patience = 0.0
         while not self._stop.is_set():
-            if not self._is_held() or await self._probe_hold():
-                await self._work()
-            elif not self._stop.is_set():
-                self._wake.clear()
-                await self._until_released_or(PROBE_HOLD_SECONDS)
+            if self._is_held():
+                await self._until_released_or(patience)
+                patience = PROBE_HOLD_SECONDS
+                if self._is_held() and not await self._probe_hold():
+                    continue
+            patience = PROBE_HOLD_SECONDS
+            await self._work()
 
     async def settle(self, skus: Sequence[str] | None = None) -> None:
         """Push what is due now (of these SKUs only) until nothing more can be, then return.

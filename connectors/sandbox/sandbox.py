@@ -124,8 +124,9 @@ def _pace(limits: Limits) -> dict[str, float]:
     if counts_rows:
         pace["rows_per_request"] = min(burst, pace["rows_per_request"])
         pace["rows_per_second"] = limits.rows_per_second or _UNLIMITED
-    pace["requests_per_second"] = limits.requests_per_second or _UNLIMITED
-    return {**pace, "burst": burst}
+    requests = limits.requests_per_second or _UNLIMITED
+    pace.setdefault("rows_per_second", requests * pace["rows_per_request"])
+    return {**pace, "requests_per_second": requests, "burst": burst}
 
 
 def _table(name: str, values: Mapping[str, object]) -> str:

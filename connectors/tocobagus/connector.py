@@ -47,11 +47,11 @@ class TocobagusConnector:
             ConnectorError: the call failed as a whole.
             ValueError: the caller broke its promise: a SKU for the whole shop and for a warehouse.
         """
-        items = wire.group_by_sku(updates)
+        entries = wire.group_by_sku(updates)
         offset = self._offset
-        response = await self._call("PATCH", _INVENTORY, wire.stock_body(items))
+        response = await self._call("PATCH", _INVENTORY, wire.stock_body(entries))
         try:
-            return wire.read_stock_answer(response, updates, items, self._now(), self._secrets)
+            return wire.read_stock_answer(response, updates, entries, self._now(), self._secrets)
         except AuthenticationExpired:
             self._learn(response, offset)
             raise

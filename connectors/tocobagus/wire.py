@@ -34,7 +34,7 @@ _SIGNATURE_ADVICE = "check secret_key, then signature_prefix and sign_base_path"
 
 
 @dataclass(frozen=True, slots=True)
-class StockItem:
+class SkuEntry:
     """One entry of a request's `items`: all updates of one SKU."""
 
     sku: str
@@ -48,7 +48,7 @@ class StockItem:
         return {"sku": self.sku, "warehouses": warehouses}
 
 
-def group_by_sku(updates: Sequence[StockUpdate]) -> list[StockItem]:
+def group_by_sku(updates: Sequence[StockUpdate]) -> list[SkuEntry]:
     """One entry for each SKU, in the order in which they first appear.
 
     Raises:
@@ -61,18 +61,18 @@ def group_by_sku(updates: Sequence[StockUpdate]) -> list[StockItem]:
         warehouses = {update.warehouse for update in of_sku}
         if len(warehouses) < len(of_sku) or (len(of_sku) > 1 and "" in warehouses):
             raise ValueError(f"contradicting updates of SKU {quoted(sku)!r} in one call")
-    return [StockItem(sku, tuple(of_sku)) for sku, of_sku in grouped.items()]
+    return [SkuEntry(sku, tuple(of_sku)) for sku, of_sku in grouped.items()]
 
 
-def stock_body(items: Sequence[StockItem]) -> bytes:
+def stock_body(entries: Sequence[SkuEntry]) -> bytes:
     """The body of one Update Stocks request."""
-    return compact_json({"items": [item.as_json() for item in items]})
+    return compact_json({"items": [entry.as_json() for entry in entries]})
 
 
 def read_stock_answer(
     response: Response,
     updates: Sequence[StockUpdate],
-    items: Sequence[StockItem],
+    entries: Sequence[SkuEntry],
     now: float,
     secrets: Collection[str] = (),
 ) -> Answer:
@@ -85,13 +85,13 @@ def read_stock_answer(
     data = value.get("data")
     if not isinstance(data, dict):
         raise AnswerUnusable("the answer holds no rows", status=response.status)
-    verdicts = _read_rows(data, items, secrets)
+    verdicts = _read_rows(data, entries, secrets)
     outcomes = {
         (update.sku, update.warehouse): Outcome(
             update, verdict.kind, verdict.reason, verdict.code, verdict.message
         )
-        for item, verdict in zip(items, verdicts, strict=True)
-        for update in item.updates
+        for entry, verdict in zip(entries, verdicts, strict=True)
+        for update in entry.updates
     }
     return Answer(
         outcomes=tuple(outcomes[update.sku, update.warehouse] for update in updates),
@@ -193,31 +193,31 @@ def _unknown(message: str) -> _Verdict:
 
 
 def _read_rows(
-    data: Mapping[str, Any], items: Sequence[StockItem], secrets: Collection[str]
+    data: Mapping[str, Any], entries: Sequence[SkuEntry], secrets: Collection[str]
 ) -> list[_Verdict]:
     """Rows are known by `rowIndex` alone: the ids of an answer need not be those of the request.
 
     A row named in `errors` is refused, whatever else is said of it; one is accepted only if it is named
     once in `acceptedRows`, and each row sent is named, and the counts add up.
     """
-    accepted, accepted_is_sound = _by_index(data.get("acceptedRows"), len(items))
-    refused, refused_is_sound = _by_index(data.get("errors"), len(items))
+    accepted, accepted_is_sound = _by_index(data.get("acceptedRows"), len(entries))
+    refused, refused_is_sound = _by_index(data.get("errors"), len(entries))
     adds_up = (
         accepted_is_sound
         and refused_is_sound
         and not accepted.keys() & refused.keys()
-        and len(accepted) + len(refused) == len(items)
-        and _counts_are(data.get("summary"), len(items), len(refused), len(accepted))
+        and len(accepted) + len(refused) == len(entries)
+        and _counts_are(data.get("summary"), len(entries), len(refused), len(accepted))
     )
     verdicts = []
-    for index, item in enumerate(items):
+    for index, entry in enumerate(entries):
         if index in refused:
             verdict = _read_refused_row(refused[index], secrets)
         elif index not in accepted:
             verdict = _unknown("the answer does not name this row")
         elif not adds_up:
             verdict = _unknown("the answer does not add up")
-        elif accepted[index].get("sku", item.sku) != item.sku:
+        elif accepted[index].get("sku", entry.sku) != entry.sku:
             verdict = _unknown("the answer names another SKU for this row")
         else:
             verdict = _ACCEPTED

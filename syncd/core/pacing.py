@@ -12,6 +12,7 @@ from connectors.contract import Allowance, Limits
 SLOW_DOWN = 0.7
 SLOWEST = 0.05
 SPEED_UP = 0.02
+STEP_SECONDS = 0.5
 PAUSE_WHEN_UNTOLD_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 86_400.0
 
@@ -56,7 +57,7 @@ class Pacer:
         self._rows = _bucket(
             limits.rows_per_second, _with_room(rows_burst) if rows_are_counted else rows_burst
         )
-        self._requests = _bucket(limits.requests_per_second, burst)
+        self._requests = _bucket(limits.requests_per_second, 1.0 if rows_are_counted else burst)
         self._paused_until = -math.inf
         self._factor = 1.0
 
@@ -74,14 +75,16 @@ class Pacer:
     def worth_waiting_for(self, now: float) -> int:
         """Tell how many rows a request should wait for when more are due than may leave now.
 
-        As many as keep both limits busy: to wait for more would only delay the urgent ones.
+        As many as accrue in a short step, or between two requests: to wait for more would only delay the
+        urgent ones.
         """
         if self._rows is None:
             return self.rows_per_request
         self._rows.refill(now, self._factor)
-        steady = self.rows_per_request
+        per_step = self._rows.rate * STEP_SECONDS
         if self._requests is not None:
-            steady = math.ceil(self._rows.rate / self._requests.rate)
+            per_step = max(per_step, self._rows.rate / self._requests.rate)
+        steady = math.ceil(per_step)
         return max(1, min(self.rows_per_request, max(steady, int(self._rows.tokens))))
 
     @property

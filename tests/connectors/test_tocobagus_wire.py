@@ -94,17 +94,17 @@ def test_a_request_without_body_is_signed_with_the_hash_of_nothing():
 
 
 def test_a_stock_of_the_whole_shop_has_no_warehouses():
-    items = wire.group_by_sku([StockUpdate("SKU-GRY-XL", "", 200)])
+    entries = wire.group_by_sku([StockUpdate("SKU-GRY-XL", "", 200)])
 
-    assert wire.stock_body(items) == b'{"items":[{"sku":"SKU-GRY-XL","stock":200}]}'
+    assert wire.stock_body(entries) == b'{"items":[{"sku":"SKU-GRY-XL","stock":200}]}'
 
 
 def test_the_warehouses_of_a_sku_share_one_item():
-    items = wire.group_by_sku(
+    entries = wire.group_by_sku(
         [StockUpdate("x", "wh_1", 8), StockUpdate("y", "wh_1", 0), StockUpdate("x", "wh_2", 12)]
     )
 
-    assert json.loads(wire.stock_body(items)) == {
+    assert json.loads(wire.stock_body(entries)) == {
         "items": [
             {"sku": "x", "warehouses": [{"clientId": "wh_1", "stock": 8}, {"clientId": "wh_2", "stock": 12}]},
             {"sku": "y", "warehouses": [{"clientId": "wh_1", "stock": 0}]},

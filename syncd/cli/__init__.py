@@ -1,0 +1,1 @@
+"""The command line: what a person asks for, and how the answers look."""

@@ -1,0 +1,78 @@
+"""What a person sees when a command fails: one message, no traceback, a proper exit status."""
+
+import logging
+import sys
+from typing import IO, Any
+
+import click
+from typing_extensions import override
+
+from syncd.errors import AlreadyRunning, ConfigError, SyncdError
+
+FAULT = 1
+
+
+class Failure(click.ClickException):
+    """A message for people, with its exit status."""
+
+    def __init__(self, message: str, exit_status: int) -> None:
+        """Say `message`, end with `exit_status`."""
+        super().__init__(message)
+        self.exit_code = exit_status
+
+    @override
+    def show(self, file: IO[Any] | None = None) -> None:
+        click.echo(f"syncd: {self.message}", err=True)
+
+
+def told(error: Exception) -> Failure:
+    """Put an exception into words."""
+    if isinstance(error, SyncdError):
+        return Failure(str(error), error.exit_status)
+    if isinstance(error, OSError) and not _is_of_state(error):
+        where = f"{error.filename}: " if error.filename else ""
+        return Failure(f"{where}{error.strerror or error}", FAULT)
+    return _of_state(error) or _fault(error)
+
+
+def _is_of_state(error: Exception) -> bool:
+    return type(error).__module__.startswith("state.")
+
+
+def _of_state(error: Exception) -> Failure | None:
+    """Explain what is wrong with the state database, where that is it."""
+    if "state.database" not in sys.modules:
+        return None
+    from state.database import DatabaseError, StateMissing  # noqa: PLC0415 (only commands that use it)
+    from state.migrations import SchemaNewer, SchemaOlder  # noqa: PLC0415
+
+    match error:
+        case StateMissing():
+            return Failure(
+                f"nothing has run here yet: there is no {error}; `syncd run` or `syncd reconcile` makes it",
+                FAULT,
+            )
+        case SchemaNewer():
+            return Failure(str(error), ConfigError.exit_status)
+        case SchemaOlder():
+            return Failure(str(error), AlreadyRunning.exit_status)
+        case DatabaseError():
+            return Failure(
+                f"the state database cannot be used: {error.orig}. Is the disk full, or are you another user"
+                " than the one that syncd runs as?",
+                FAULT,
+            )
+    return None
+
+
+def _fault(error: Exception) -> Failure:
+    """Report a fault of syncd itself; the traceback is written where the log level is debug."""
+    from syncd.logs import get_logger, hide_secrets  # noqa: PLC0415 (its import is not for every --help)
+
+    if logging.getLogger().isEnabledFor(logging.DEBUG):
+        get_logger("cli").error("command_failed", exc_info=error)
+    text = hide_secrets(f"{type(error).__name__}: {error}")
+    return Failure(
+        f'this is a fault of syncd itself ({text}): [logging] level = "debug" shows where; please report it',
+        FAULT,
+    )
