@@ -154,7 +154,8 @@ class Database:
         self._marker = Marker(path)
         self.identity = self._identify()
         self.rewound = not self.fresh and not self._marker.agrees(self.identity, self._last_push())
-        self.mark()
+        if not self.rewound:  # else the old mark stands until that has been met: a crash must not hide it
+            self.mark()
 
     @contextmanager
     def write(self) -> Iterator[Connection]:

@@ -33,16 +33,23 @@ def forget_old(database: Database, before: int) -> Iterator[int]:
 
 
 def forget_old_imports(database: Database, before: int) -> int:
-    """Delete the records of imports that no stock level comes from any more; return how many."""
-    with database.write() as connection:
-        return connection.exec_driver_sql(
-            "DELETE FROM import WHERE id IN (SELECT id FROM import i WHERE at < ? AND state <> 'held'"
-            " AND state <> 'applying' AND claimed = '' AND NOT EXISTS"
-            " (SELECT 1 FROM stock k WHERE k.import_id = i.id)"
+    """Delete the records of imports that no stock level comes from any more; return how many.
+
+    The last applied import of each source stays, and what came in after it.
+    """
+    with database.read() as connection:
+        used = {row[0] for row in connection.exec_driver_sql("SELECT DISTINCT import_id FROM stock")}
+        old = connection.exec_driver_sql(
+            "SELECT id FROM import i WHERE at < ? AND state NOT IN ('held', 'applying') AND claimed = ''"
             " AND id < (SELECT max(id) FROM import l WHERE l.source_id = i.source_id"
-            "   AND l.state IN ('applied', 'unchanged')) LIMIT ?)",
-            (before, SLICE_ROWS),
-        ).rowcount
+            "   AND l.state IN ('applied', 'unchanged'))",
+            (before,),
+        ).fetchall()
+    unused = [(row[0],) for row in old if row[0] not in used]
+    for start in range(0, len(unused), SLICE_ROWS):
+        with database.write() as connection:
+            connection.exec_driver_sql("DELETE FROM import WHERE id = ?", unused[start : start + SLICE_ROWS])
+    return len(unused)
 
 
 def optimize(database: Database) -> None:

@@ -51,7 +51,7 @@ def due_listings_of(
     connection: Connection, channel_id: int, skus: Iterable[str], now: int
 ) -> Iterator[DueListing]:
     """Find what may be pushed now of the SKUs named."""
-    for sku in skus:
+    for sku in dict.fromkeys(skus):
         for row in connection.exec_driver_sql(_IN_SCOPE, (channel_id, sku, now)):
             yield _due(row)
 
@@ -146,9 +146,11 @@ class Ledger:
         """Record what became of every attempt of a push, in one transaction.
 
         `settling`: how long (ms) an ambiguous request may still be under way; `asynchronous`: accepted
-        requests of this marketplace may overtake each other within that time.
+        requests of this marketplace may overtake each other within that time. An attempt that is not in
+        flight any more is settled already: what comes after that changes nothing.
         """
         with self._database.write() as connection:
+            settlements = _still_awaited(connection, push.channel_id, settlements)
             _settle_confirmed(connection, push, settlements, now, settling, asynchronous=asynchronous)
             _settle_untouched(connection, push.channel_id, settlements)
             _settle_unknown(connection, push.channel_id, settlements)
@@ -183,6 +185,19 @@ class Ledger:
                 (now, message),
             )
         return len(found)
+
+
+def _still_awaited(
+    connection: Connection, channel_id: int, settlements: Iterable[Settlement]
+) -> list[Settlement]:
+    in_flight = {
+        row[0]
+        for row in connection.exec_driver_sql(
+            f"SELECT attempt_id FROM listing {IN_FLIGHT_INDEX} WHERE channel_id = ? AND attempt_id IS NOT NULL",
+            (channel_id,),
+        )
+    }
+    return [settlement for settlement in settlements if settlement.attempt.id in in_flight]
 
 
 def _rows_after(settlements: Iterable[Settlement], *after: After) -> list[Settlement]:
@@ -232,7 +247,10 @@ def _settle_confirmed(
 
 
 def _settle_untouched(connection: Connection, channel_id: int, settlements: Iterable[Settlement]) -> None:
-    """Give back what the listing was before the attempt, except where its desired quantity moved on."""
+    """Give back what the listing was before the attempt, except where its desired quantity moved on.
+
+    The probe of a refused listing leaves its refusal as it was, and a suspect stays one.
+    """
     rows = _rows_after(settlements, After.UNTOUCHED)
     if not rows:
         return
@@ -240,14 +258,15 @@ def _settle_untouched(connection: Connection, channel_id: int, settlements: Iter
         "UPDATE listing SET attempt_id = NULL,"
         " uncertain = (SELECT was_uncertain FROM attempt WHERE id = listing.attempt_id),"
         " may_show = (SELECT could_show FROM attempt WHERE id = listing.attempt_id),"
-        " refusal = CASE WHEN ? = 'quantity' AND desired <> ? THEN NULL ELSE ? END,"
-        " not_before = CASE WHEN ? IS NULL AND desired <> ? THEN NULL ELSE ? END,"
-        " failures = failures + ?, batch_limit = ?"
+        " refusal = CASE WHEN ? = 'quantity' AND desired <> ? THEN NULL ELSE coalesce(?, refusal) END,"
+        " not_before = CASE WHEN ? IS NOT NULL THEN ? WHEN refusal IS NOT NULL THEN not_before"
+        "   WHEN desired <> ? THEN NULL ELSE ? END,"
+        " failures = failures + ?, batch_limit = coalesce(?, batch_limit)"
         " WHERE channel_id = ? AND sku = ? AND warehouse = ? AND attempt_id = ?",
         [
             (
                 row.refusal, row.attempt.quantity, row.refusal,
-                row.refusal, row.attempt.quantity, row.not_before,
+                row.refusal, row.not_before, row.attempt.quantity, row.not_before,
                 int(row.charged), row.batch_limit,
                 channel_id, row.attempt.sku, row.attempt.warehouse, row.attempt.id,
             )
@@ -257,17 +276,19 @@ def _settle_untouched(connection: Connection, channel_id: int, settlements: Iter
 
 
 def _settle_unknown(connection: Connection, channel_id: int, settlements: Iterable[Settlement]) -> None:
-    """Leave the listing uncertain: it is due again, whatever the source says meanwhile."""
+    """Leave the listing uncertain: it is due again, a newer quantity at once."""
     rows = _rows_after(settlements, After.UNCERTAIN, After.AMBIGUOUS)
     if not rows:
         return
     connection.exec_driver_sql(
-        "UPDATE listing SET attempt_id = NULL, ambiguous = max(ambiguous, ?), not_before = ?,"
-        " refusal = NULL, failures = failures + ?, batch_limit = ?"
+        "UPDATE listing SET attempt_id = NULL, ambiguous = max(ambiguous, ?),"
+        " not_before = CASE WHEN desired <> ? THEN NULL ELSE ? END,"
+        " refusal = NULL, failures = failures + ?, batch_limit = coalesce(?, batch_limit)"
         " WHERE channel_id = ? AND sku = ? AND warehouse = ? AND attempt_id = ?",
         [
             (
-                int(row.after is After.AMBIGUOUS), row.not_before, int(row.charged), row.batch_limit,
+                int(row.after is After.AMBIGUOUS), row.attempt.quantity, row.not_before,
+                int(row.charged), row.batch_limit,
                 channel_id, row.attempt.sku, row.attempt.warehouse, row.attempt.id,
             )
             for row in rows
@@ -312,6 +333,6 @@ def _record_end(
     ]
     connection.exec_driver_sql(
         "UPDATE push SET finished_at = ?, accepted = ?, rejected = ?, deferred = ?, unknown = ?, status = ?,"
-        " code = ?, message = ?, request_id = ?, batch_id = ? WHERE id = ?",
+        " code = ?, message = ?, request_id = ?, batch_id = ? WHERE id = ? AND finished_at IS NULL",
         (now, *counts, end.status, end.code, end.message, end.request_id, end.batch_id, push.id),
     )

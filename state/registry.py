@@ -88,14 +88,13 @@ class Registry:
             channel_id = channel.id or 0
             absent = not channel.active
             stale = absent or channel.plan != plan.fingerprint
-            channel.name = plan.name
-            channel.active = True
             session.commit()
         if absent:
             for _ in self.make_uncertain(channel_id, 0):
                 pass
         with self._database.write() as connection:
             _replace_members(connection, channel_id, plan, source_ids)
+        self._update_channel(channel_id, name=plan.name, active=True)
         return channel_id, stale
 
     def deactivate_others(self, channel_ids: Sequence[int]) -> None:
@@ -119,7 +118,8 @@ class Registry:
         while True:
             with self._database.write() as connection:
                 keys = connection.exec_driver_sql(
-                    "SELECT sku, warehouse FROM listing WHERE channel_id = ? AND (sku, warehouse) > (?, ?)"
+                    "SELECT sku, warehouse, attempt_id FROM listing"
+                    " WHERE channel_id = ? AND (sku, warehouse) > (?, ?)"
                     f"{where} ORDER BY sku, warehouse LIMIT ?",
                     (channel_id, *after, *parameters, SLICE_ROWS),
                 ).fetchall()
@@ -129,8 +129,9 @@ class Registry:
                     "UPDATE listing SET changed_at = CASE WHEN changed THEN changed_at ELSE ? END,"
                     " uncertain = 1, refusal = NULL, not_before = NULL"
                     " WHERE channel_id = ? AND sku = ? AND warehouse = ?",
-                    [(now, channel_id, sku, warehouse) for sku, warehouse in keys],
+                    [(now, channel_id, sku, warehouse) for sku, warehouse, _ in keys],
                 )
+                _stay_uncertain(connection, [attempt for *_, attempt in keys])
             after = (keys[-1][0], keys[-1][1])
             yield len(keys)
 
@@ -142,12 +143,12 @@ class Registry:
             parameters = list(skus)
         with self._database.write() as connection:
             refused = connection.exec_driver_sql(
-                f"SELECT sku, warehouse FROM listing {REFUSED_INDEX}"
+                f"SELECT sku, warehouse, attempt_id FROM listing {REFUSED_INDEX}"
                 f" WHERE channel_id = ? AND refusal IS NOT NULL{condition}",
                 (channel_id, *parameters),
             ).fetchall()
             waiting = connection.exec_driver_sql(
-                f"SELECT sku, warehouse FROM listing {WAITING_INDEX} WHERE channel_id = ? AND due = 1"
+                f"SELECT sku, warehouse, attempt_id FROM listing {WAITING_INDEX} WHERE channel_id = ? AND due = 1"
                 f" AND wait_until IS NOT NULL AND changed = 1 AND refusal IS NULL{condition}",
                 (channel_id, *parameters),
             ).fetchall()
@@ -156,8 +157,9 @@ class Registry:
                     connection.exec_driver_sql(
                         f"UPDATE listing SET refusal = NULL, not_before = NULL{uncertain}"
                         " WHERE channel_id = ? AND sku = ? AND warehouse = ?",
-                        [(channel_id, sku, warehouse) for sku, warehouse in rows],
+                        [(channel_id, sku, warehouse) for sku, warehouse, _ in rows],
                     )
+            _stay_uncertain(connection, [attempt for *_, attempt in refused])
         return len(refused) + len(waiting)
 
     def absolve(self, channel_id: int, skus: Sequence[str]) -> None:
@@ -257,6 +259,13 @@ class Registry:
             for name, value in values.items():
                 setattr(channel, name, value)
             session.commit()
+
+
+def _stay_uncertain(connection: Connection, attempts: Sequence[int | None]) -> None:
+    """Let what is in flight be asserted anew even if that attempt turns out to have had no effect."""
+    in_flight = [(attempt,) for attempt in attempts if attempt is not None]
+    if in_flight:
+        connection.exec_driver_sql("UPDATE attempt SET was_uncertain = 1 WHERE id = ?", in_flight)
 
 
 def _replace_members(

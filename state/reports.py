@@ -269,3 +269,32 @@ def push_totals(connection: Connection, channel_id: int, after_push: int) -> Pus
         (channel_id, after_push),
     ).one()
     return PushTotals(*row)
+
+
+def accepted_since(connection: Connection, channel_id: int, since: int) -> int:
+    """Count the rows that a channel accepted in pushes begun after `since` (ms since the epoch).
+
+    Costs what was pushed since, going back from the newest push.
+    """
+    total = 0
+    rows = connection.exec_driver_sql(
+        "SELECT started_at, accepted FROM push WHERE channel_id = ? ORDER BY id DESC", (channel_id,)
+    )
+    for started_at, accepted in rows:
+        if started_at < since:
+            break
+        total += accepted
+    rows.close()
+    return total
+
+
+def warehouse_holds(connection: Connection, channel_id: int) -> list[tuple[str, str, str, int]]:
+    """List a channel's held warehouses: warehouse, code, message, since when."""
+    return [
+        tuple(row)
+        for row in connection.exec_driver_sql(
+            "SELECT warehouse, code, message, held_at FROM warehouse_hold WHERE channel_id = ?"
+            " ORDER BY warehouse",
+            (channel_id,),
+        )
+    ]

@@ -162,6 +162,15 @@ def channel_plan(channel: ChannelConfig) -> ChannelPlan:
     )
 
 
+def channel_pacer(channel: ChannelConfig) -> Pacer:
+    """Give a pacer that keeps a channel's configured limits."""
+    return Pacer(
+        channel.limits,
+        rows_are_counted=channel.plugin.capabilities.rows_are_counted,
+        ceiling_is_set=bool(channel.limits_set & PACE_KEYS),
+    )
+
+
 def source_terms(name: str, source: SourceConfig, source_id: int) -> SourceTerms:
     """Give how a source's imports are judged."""
     guard = source.guard
@@ -207,11 +216,7 @@ def _connect(app: App, plans: dict[int, ChannelPlan]) -> None:
                 plan=plan,
                 capabilities=capabilities,
                 connector=connector,
-                pacer=Pacer(
-                    limits,
-                    rows_are_counted=capabilities.rows_are_counted,
-                    ceiling_is_set=bool(channel.limits_set & PACE_KEYS),
-                ),
+                pacer=channel_pacer(channel),
                 in_flight=limits.in_flight,
                 settling_ms=int(channel.reassert_after * 1000),
                 database=app.database,

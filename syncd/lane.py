@@ -18,6 +18,7 @@ from syncd.recovery import TROUBLE, until_it_works
 
 PROBE_ROWS = 5
 LONGEST_IDLE_SECONDS = 60.0
+SHORTEST_PAUSE_SECONDS = 0.001
 TRIES_WHEN_SETTLING = 6
 SOON_SECONDS = 60.0
 PEEK_ROWS = 50
@@ -36,6 +37,7 @@ class Lane:
         self._tasks: set[asyncio.Task[ConnectorError | None]] = set()
         self._trouble: ConnectorError | None = None
         self._expired: ConnectorError | None = None
+        self._held = parts.registry.channel_hold(parts.channel_id) is not None
         self._renewed = False
         self._fault: BaseException | None = None
         self._credit = 0.0
@@ -65,7 +67,7 @@ class Lane:
 
     def release(self) -> None:
         """Let what is held be tried again now: a person says so."""
-        self._parts.registry.release_channel(self.channel_id)
+        self._unhold()
         self._delivery.release_warehouses()
         self._renewed = False
         self.wake()
@@ -82,10 +84,10 @@ class Lane:
         """
         patience = 0.0
         while not self._stop.is_set():
-            if self._is_held():
+            if self._held:
                 await self._until_released_or(patience)
                 patience = PROBE_HOLD_SECONDS
-                if self._is_held() and not await self._probe_hold():
+                if self._held and not await self._probe_hold():
                     continue
             patience = PROBE_HOLD_SECONDS
             await self._work()
@@ -98,12 +100,12 @@ class Lane:
         self._once = True
         self._scope = None if skus is None else tuple(skus)
         self.gave_up = None
-        if not self._is_held() or await self._probe_hold():
+        if not self._held or await self._probe_hold():
             await self._work()
 
     async def _work(self) -> None:
         """Push until stopped, held or (when settling) nothing more can be done."""
-        while not self._stop.is_set() and not self._is_held():
+        while not self._stop.is_set() and not self._held:
             try:
                 finished = await self._drain()
             finally:
@@ -162,29 +164,31 @@ class Lane:
 
     def _is_well(self) -> bool:
         sound = self._trouble is None and self._expired is None and self._fault is None
-        return sound and not self._is_held()
-
-    def _is_held(self) -> bool:
-        return self._parts.registry.channel_hold(self.channel_id) is not None
+        return sound and not self._held
 
     def _hold(self, error: ConnectorError) -> None:
-        if not self._is_held():
+        if not self._held:
             self._log.error("channel_held", code=error.code, reason=error.message)
+        self._held = True
         now = self._parts.clock.now()
         self._parts.registry.hold_channel(self.channel_id, error.code, error.message, now)
         self._wake.set()
 
+    def _unhold(self) -> None:
+        self._held = False
+        self._parts.registry.release_channel(self.channel_id)
+
     async def _pause(self, seconds: float) -> None:
         """Wait so many seconds, or until woken."""
         try:
-            async with asyncio.timeout(max(seconds, 0.0)):
+            async with asyncio.timeout(max(seconds, SHORTEST_PAUSE_SECONDS)):
                 await self._wake.wait()
         except TimeoutError:
             return
 
     async def _until_released_or(self, seconds: float) -> None:
         until = self._parts.clock.monotonic() + seconds
-        while self._is_held() and not self._stop.is_set():
+        while self._held and not self._stop.is_set():
             left = until - self._parts.clock.monotonic()
             if left <= 0:
                 return
@@ -316,7 +320,7 @@ class Lane:
         elif error is not None:
             self._log.info("channel_still_held", code=error.code, reason=error.message)
         else:
-            self._parts.registry.release_channel(self.channel_id)
+            self._unhold()
             self._log.info("channel_released")
         return error is None
 

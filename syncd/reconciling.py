@@ -119,11 +119,12 @@ async def reconcile(app: App, wish: Wish, report: Report, *, daemon: bool) -> Su
 
 def channels_in_scope(app: App, wanted: Sequence[str]) -> list[str]:
     """Give the enabled channels that are meant; all where none is named."""
-    unknown = [name for name in wanted if name not in app.lanes]
+    enabled = [name for name, channel in app.config.channels.items() if channel.enabled]
+    unknown = [name for name in wanted if name not in enabled]
     if unknown:
-        there = ", ".join(sorted(app.lanes)) or "none"
+        there = ", ".join(sorted(enabled)) or "none"
         raise WrongUsage(f"no enabled channel is called {', '.join(unknown)}; there is: {there}")
-    return list(dict.fromkeys(wanted)) or list(app.lanes)
+    return list(dict.fromkeys(wanted)) or enabled
 
 
 async def read_sources(app: App, channels: Collection[str]) -> list[Verdict]:

@@ -1,6 +1,7 @@
 """What every command does first: find the configuration, hide its secrets, send the log lines to stderr."""
 
 import os
+import time
 from pathlib import Path
 from typing import TextIO
 
@@ -17,21 +18,31 @@ def config_path() -> Path:
     return find_config(chosen_config(), os.environ)
 
 
-def load() -> Config:
-    """Load the configuration for a command that only reads; its log lines are warnings and worse."""
-    config = load_config(config_path(), environ=os.environ, load_plugin=load_plugin)
+def now_ms() -> int:
+    """Tell the time as the state database keeps it: ms since the epoch."""
+    return int(time.time() * 1000)
+
+
+def load(*, read_secrets: bool = False) -> Config:
+    """Load the configuration; log lines are warnings and worse.
+
+    Without `read_secrets` no channel can be connected: for commands that read, or ask the daemon.
+    """
+    config = load_config(
+        config_path(), environ=os.environ, load_plugin=load_plugin, read_secrets=read_secrets
+    )
     for secret in secrets_of(config):
         logs.register_secret(secret)
     log_to(None, config)
     return config
 
 
-def load_to_work(*, whole_log: bool = False) -> Config:
-    """Load the configuration for a command that changes something, and say what is doubtful about it.
+def load_to_push(*, whole_log: bool = False) -> Config:
+    """Load the configuration for a command that pushes, and say what is doubtful about it.
 
-    `whole_log`: log lines from the configured level on; otherwise warnings and worse, unless that is "debug".
+    `whole_log`: log lines from the configured level on.
     """
-    config = load()
+    config = load(read_secrets=True)
     if whole_log:
         logs.configure(config.logging.format, config.logging.level)
     log = logs.get_logger("config")

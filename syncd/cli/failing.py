@@ -18,7 +18,7 @@ class Failure(click.ClickException):
     def __init__(self, message: str, exit_status: int) -> None:
         """Say `message`, end with `exit_status`."""
         super().__init__(message)
-        self.exit_code = exit_status
+        self.exit_code = exit_status  # type: ignore[misc] # click declares it a class variable, and reads ours
 
     @override
     def show(self, file: IO[Any] | None = None) -> None:
@@ -29,14 +29,10 @@ def told(error: Exception) -> Failure:
     """Put an exception into words."""
     if isinstance(error, SyncdError):
         return Failure(str(error), error.exit_status)
-    if isinstance(error, OSError) and not _is_of_state(error):
+    if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         return Failure(f"{where}{error.strerror or error}", FAULT)
     return _of_state(error) or _fault(error)
-
-
-def _is_of_state(error: Exception) -> bool:
-    return type(error).__module__.startswith("state.")
 
 
 def _of_state(error: Exception) -> Failure | None:

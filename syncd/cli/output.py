@@ -5,15 +5,18 @@ SKUs, file names and marketplaces' messages are of foreign origin: what does not
 
 import csv
 import json
+import shutil
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Final
 
 import click
 
 from syncd.sources.rows import shown
 
 _LONGEST_CELL: Final = 300
+_LEAST_FOLDED: Final = 20
+_GAP: Final = 2
 _FORMULA: Final = ("=", "+", "-", "@")
 
 
@@ -40,20 +43,37 @@ def _harmless(value: object) -> object:
     return f"'{value}" if risky else value
 
 
-def print_table(headers: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: int = 0) -> None:
-    """Print a table; the last `numbers` columns stand to the right."""
+def print_table(
+    headers: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: int = 0, foldable: str = ""
+) -> None:
+    """Print a table; the last `numbers` columns stand to the right, `foldable` may take several lines."""
     cells = [[cell(value) for value in row] for row in rows]
     left = len(headers) - numbers
-    if sys.stdout.isatty():
-        _print_rich(headers, cells, left)
-        return
     widths = [max(len(row[at]) for row in [list(headers), *cells]) for at in range(len(headers))]
-    for row in [list(headers), *cells]:
+    if sys.stdout.isatty() and _fits(headers, widths, foldable):
+        _print_rich(headers, cells, left, foldable)
+    else:
+        _print_plain(headers, cells, left, widths)
+
+
+def _fits(headers: Sequence[str], widths: Sequence[int], foldable: str) -> bool:
+    """Tell whether a table fits the terminal; where none does, long lines are easier to read than scraps."""
+    least = (
+        min(width, _LEAST_FOLDED) if header == foldable else width
+        for header, width in zip(headers, widths, strict=True)
+    )
+    return sum(least) + _GAP * len(headers) <= shutil.get_terminal_size().columns
+
+
+def _print_plain(
+    headers: Sequence[str], cells: Sequence[Sequence[str]], left: int, widths: Sequence[int]
+) -> None:
+    for row in [headers, *cells]:
         texts = (
             text.ljust(width) if at < left else text.rjust(width)
             for at, (text, width) in enumerate(zip(row, widths, strict=True))
         )
-        click.echo("  ".join(texts).rstrip())
+        click.echo((" " * _GAP).join(texts).rstrip())
 
 
 def cell(value: object) -> str:
@@ -65,15 +85,20 @@ def cell(value: object) -> str:
     return shown(str(value), _LONGEST_CELL)
 
 
-def _print_rich(headers: Sequence[str], cells: Sequence[Sequence[str]], left: int) -> None:
+def _print_rich(headers: Sequence[str], cells: Sequence[Sequence[str]], left: int, foldable: str) -> None:
     from rich import box  # noqa: PLC0415 (only terminals need it)
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    table = Table(box=box.SIMPLE_HEAD, header_style="bold")
+    table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False, padding=(0, _GAP, 0, 0))
     for at, header in enumerate(headers):
-        table.add_column(Text(header), justify="left" if at < left else "right", overflow="fold")
+        table.add_column(
+            Text(header),
+            justify="left" if at < left else "right",
+            overflow="fold",
+            no_wrap=header != foldable,
+        )
     for row in cells:
         table.add_row(*(Text(text) for text in row))
     Console().print(table)
@@ -82,8 +107,3 @@ def _print_rich(headers: Sequence[str], cells: Sequence[Sequence[str]], left: in
 def note(text: str) -> None:
     """Say something to the person at the terminal; results stay clean of it."""
     click.echo(text, err=True)
-
-
-def pick(row: Any, names: Sequence[str]) -> dict[str, Any]:
-    """Give some attributes of a value by their names."""
-    return {name: getattr(row, name) for name in names}

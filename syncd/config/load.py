@@ -22,7 +22,7 @@ from syncd.config.model import (
     StateConfig,
 )
 from syncd.config.report import Report
-from syncd.config.secrets import secret_resolver
+from syncd.config.secrets import secret_resolver, unread_secret
 from syncd.errors import ConfigError, Problem
 
 SYSTEM_CONFIG = Path("/etc/syncd/syncd.toml")
@@ -54,8 +54,13 @@ def find_config(
     )
 
 
-def load_config(path: Path, *, environ: Mapping[str, str], load_plugin: PluginLoader) -> Config:
+def load_config(
+    path: Path, *, environ: Mapping[str, str], load_plugin: PluginLoader, read_secrets: bool = True
+) -> Config:
     """Return the checked configuration. Secrets by reference are read; nothing else is touched.
+
+    `read_secrets` False leaves those unread, for commands that speak to no marketplace: an operator's shell
+    has not the credentials that systemd passes to the daemon.
 
     Raises:
         ConfigError: it cannot be used; holds every problem found.
@@ -65,7 +70,7 @@ def load_config(path: Path, *, environ: Mapping[str, str], load_plugin: PluginLo
     report = Report(text)
     base = path.absolute().parent
     context = {
-        "secrets": secret_resolver(base, environ),
+        "secrets": secret_resolver(base, environ) if read_secrets else unread_secret,
         "base_directory": base,
         "state_directory": _state_directory(environ, base),
     }

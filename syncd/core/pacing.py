@@ -13,6 +13,7 @@ SLOW_DOWN = 0.7
 SLOWEST = 0.05
 SPEED_UP = 0.02
 STEP_SECONDS = 0.5
+DUST = 1e-9
 PAUSE_WHEN_UNTOLD_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 86_400.0
 
@@ -36,7 +37,7 @@ class Bucket:
     def wait(self, amount: float, factor: float = 1.0) -> float:
         """Give the seconds until `amount` may be taken; what exceeds the capacity waits for a full bucket."""
         lacking = min(amount, self.capacity) - self.tokens
-        return max(lacking, 0.0) / (self.rate * factor)
+        return lacking / (self.rate * factor) if lacking > DUST else 0.0
 
     def limit(self, rate: float, capacity: float) -> None:
         """Adopt another limit, keeping no more than it allows."""

@@ -35,7 +35,8 @@ MOST_CANDIDATES: Final = 10_000
 """Files that one scan deals with, the oldest first: the rest wait for the next."""
 MOST_LEFT_ALONE: Final = 100
 
-_ARCHIVE, _REJECTED, _PRIVATE = "archive", "rejected", ".syncd"
+OWN_FOLDERS: Final = ("archive", "rejected", ".syncd")
+_ARCHIVE, _REJECTED, _PRIVATE = OWN_FOLDERS
 _TEMPORARY: Final = re.compile(
     r"^[.~]|~$|\.(?:part|partial|tmp|temp|filepart|crdownload|download)$", re.IGNORECASE
 )
@@ -213,7 +214,7 @@ class DropFolder:
         """Each thing in the folder with the reason to leave it alone, or ""."""
         with or_unreachable(f"The folder {self.path} cannot be listed"):
             for entry, status in listed(folder):
-                if S_ISDIR(status.st_mode) and entry in {_ARCHIVE, _REJECTED, _PRIVATE}:
+                if S_ISDIR(status.st_mode) and entry in OWN_FOLDERS:
                     continue
                 yield entry, status, self._reason_to_leave(entry, status)
 

@@ -153,10 +153,10 @@ def test_columns_that_do_not_fit_are_named(path, query):
         "DROP TABLE stock",
         "UPDATE sqlite_master SET sql = ''",
         "CREATE TEMP TABLE x AS SELECT sku, quantity FROM stock",
-        "ATTACH 'other.db' AS other",
+        "ATTACH 'FOLDER/other.db' AS other",
         "PRAGMA journal_mode = DELETE",
         "PRAGMA query_only = OFF",
-        "VACUUM INTO 'copy.db'",
+        "VACUUM INTO 'FOLDER/copy.db'",
         "BEGIN",
         "SELECT sku, quantity FROM stock; DELETE FROM stock",
         "",
@@ -165,8 +165,9 @@ def test_columns_that_do_not_fit_are_named(path, query):
 )
 def test_nothing_but_one_reading_statement_is_let_through(path, query):
     insert(path, ("A", "", 1))
-    assert refusal(path, query)
+    assert refusal(path, query.replace("FOLDER", str(path.parent)))
     assert read(path)[0] == [("A", "", 1, 1)]
+    assert list(path.parent.iterdir()) == [path]
 
 
 def test_what_a_query_may_need_is_let_through(path):
@@ -217,6 +218,11 @@ def test_a_locked_database_is_unreachable_and_readable_afterwards(path):
 def test_a_query_that_runs_too_long_is_ended(path):
     endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT sum(i) AS sku, 1 AS quantity FROM n"
     assert "longer than 5 s" in refusal(path, endless, query_seconds=5, clock=itertools.count().__next__)
+
+
+def test_the_time_of_all_parts_of_a_query_counts(path):
+    insert(path, *((f"A{n}", "", n) for n in range(20_000)))
+    assert "longer than 20 s" in refusal(path, query_seconds=20, clock=itertools.count().__next__)
 
 
 def test_time_that_rows_wait_to_be_taken_does_not_count(path):
@@ -283,6 +289,19 @@ def test_a_database_that_is_replaced_or_removed_is_noticed(path, tmp_path):
         assert opened.changed()
         with pytest.raises(SourceUnreachable):
             list(opened.rows(ReadReport()))
+
+
+def test_what_another_program_left_half_written_is_not_mended_but_named(path, tmp_path):
+    insert(path, *((f"A{n}", "", 1) for n in range(5000)))
+    copy = tmp_path / "copy.db"
+    with contextlib.closing(sqlite3.connect(path)) as other:
+        other.execute("PRAGMA cache_size = 1")
+        other.execute("UPDATE stock SET quantity = 2")
+        for suffix in ("", "-journal"):
+            shutil.copy(f"{path}{suffix}", f"{copy}{suffix}")
+    before = copy.read_bytes()
+    assert "in the middle of writing" in refusal(copy)
+    assert copy.read_bytes() == before
 
 
 @contextlib.contextmanager

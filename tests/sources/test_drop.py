@@ -4,6 +4,8 @@ import os
 import shutil
 import socket
 import stat
+import subprocess
+import sys
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from syncd.sources.drop import MOST_CANDIDATES, DropFolder
-from syncd.sources.files import ArchivedFile, ClaimedFile
+from syncd.sources.drop import MOST_CANDIDATES, Candidate, DropFolder
+from syncd.sources.files import ArchivedFile, ClaimedFile, Identity
 from syncd.sources.rows import SourceUnreachable
 
 AT = datetime(2026, 3, 1, 7, 5, 0, 123456, tzinfo=UTC)
@@ -229,6 +231,41 @@ def test_a_candidate_that_is_not_the_same_any_more_is_not_claimed(inbox, change)
         os.mkfifo(path)
     assert inbox.claim(candidate) is None
     assert not inbox.claimed()
+
+
+PRODUCER = """
+import itertools, os, sys
+os.chdir(sys.argv[1])
+for number in itertools.count():
+    with open(".new", "w") as file:
+        file.write("x" * (number % 50 + 1))
+    os.utime(".new", ns=(5, 5))
+    os.replace(".new", "stock.csv")
+    if number == 1:
+        print(flush=True)
+"""
+
+
+def test_a_file_that_replaces_a_candidate_at_the_last_instant_is_not_taken_for_it(inbox):
+    for number in range(3000):  # names that are taken: looking for a free one leaves the producer time
+        (inbox.path / ".syncd" / f"{5:020}-{number:04}--stock.csv").touch()
+    command = [sys.executable, "-c", PRODUCER, str(inbox.path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as producer:
+        producer.stdout.readline()
+        claims = [
+            (candidate, inbox.claim(candidate))
+            for candidate in (candidate_just_now(inbox) for _ in range(30))
+        ]
+        producer.kill()
+    assert any(claimed is None for _, claimed in claims)
+    assert all(claimed is None or claimed.identity == candidate.identity for candidate, claimed in claims)
+
+
+def candidate_just_now(inbox):
+    path = inbox.path / "stock.csv"
+    while True:
+        with contextlib.suppress(FileNotFoundError):
+            return Candidate("stock.csv", Identity.of(path.lstat()))
 
 
 def test_a_newer_file_of_the_same_name_is_a_file_of_its_own(inbox):

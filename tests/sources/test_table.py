@@ -146,7 +146,7 @@ def test_a_negative_quantity_is_none_left_and_counted_each_time():
     ("row", "reason"),
     [
         ("A", "1 cells, but 2 headers"),
-        ("A,1,2", "3 cells, but 2 headers"),
+        ("A,5,2", "3 cells, but 2 headers"),
         (",5", "no SKU beside a quantity"),
         ("A\x07B,5", "U+0007"),
         ("A\u200bB,5", "U+200B"),
@@ -160,9 +160,9 @@ def test_a_negative_quantity_is_none_left_and_counted_each_time():
     ],
 )
 def test_a_bad_row_costs_only_itself(row, reason):
-    rows, report = read(f"sku,quantity\n{row}\nGood,7\n")
-    assert [row[:3] for row in rows] == [("Good", "", 7)]
-    assert (report.bad, report.unidentified, report.rows) == (1, 1, 2)
+    rows, report = read(f"sku,quantity\nFirst,5\n{row}\nLast,5\n")
+    assert [row[:3] for row in rows] == [("First", "", 5), ("Last", "", 5)]
+    assert (report.bad, report.unidentified, report.rows) == (1, 1, 3)
     assert reason in report.bad_rows[0].reason
 
 
@@ -219,6 +219,13 @@ def test_a_file_in_another_encoding_is_refused_with_the_place():
     assert "line 100002" in message
     assert f"0xE9 at offset {len(good.encode()) + 3}" in message
     assert "CSV UTF-8" in message
+
+
+@pytest.mark.parametrize("length", [2**18 - 1, 2**18, 2**13 - 1])
+def test_the_place_is_right_where_a_character_is_torn_apart_by_buffering(length):
+    start = b"sku,quantity\n"
+    message = refusal(start + b"\n" * (length - len(start)) + b"\xc3(,1\n")
+    assert f"0xC3 at offset {length}." in message
 
 
 def test_a_file_cut_within_a_character_is_refused():

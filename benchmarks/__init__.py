@@ -1,0 +1,1 @@
+"""What the design bounds, measured as ratios: see `python -m benchmarks --help`."""

@@ -1,0 +1,89 @@
+"""`syncd imports`: what came in, and deciding on what is held."""
+
+import sys
+
+import click
+
+from state import reports
+from state.database import Reader
+from syncd.cli.asking import do
+from syncd.cli.context import load, now_ms
+from syncd.cli.options import config_option, json_option
+from syncd.cli.output import cell, print_json, print_table
+from syncd.reconciling import import_as_json
+from syncd.times import ago
+
+EPILOG = """\b
+Examples:
+  syncd imports
+  syncd imports --json | jq '.[] | select(.state == "held")'
+  syncd imports approve 12                  it is right: let it through
+  syncd imports reject 12                   it is wrong: discard it"""
+_IN_EFFECT = {"applied", "unchanged"}
+
+
+@click.group("imports", invoke_without_command=True, epilog=EPILOG)
+@json_option
+@config_option
+@click.pass_context
+def command(context: click.Context, *, as_json: bool) -> None:
+    """List the files and polls that came in, newest first; approve or reject a held one.
+
+    An import that looks wrong (far fewer units, many SKUs missing or going to zero) is held: nothing of it
+    applies until a person decides, or a plausible one replaces it.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    config = load()
+    with Reader(config.state.path) as reader, reader.read() as connection:
+        entries = reports.imports(connection)
+    if as_json:
+        print_json([import_as_json(entry) for entry in entries])
+        return
+    if not entries:
+        click.echo("nothing has come in yet")
+        return
+    now = now_ms()
+    rows = [
+        (e.id, ago(e.at, now), e.source, e.name, e.state, e.reason, e.rows, e.changed, e.bad) for e in entries
+    ]
+    print_table(
+        ("id", "when", "source", "name", "state", "reason", "rows", "changed", "bad"),
+        rows,
+        numbers=3,
+        foldable="reason",
+    )
+    for entry in entries:
+        if entry.state == "held":
+            click.echo(
+                f"import {entry.id} waits: `syncd imports approve {entry.id}` or `… reject {entry.id}`"
+            )
+
+
+@command.command("approve")
+@click.argument("import_id", type=int, metavar="ID")
+@config_option
+def approve(import_id: int) -> None:
+    """Let a held import through: it is right, however it looks."""
+    state = _decide("approve", import_id)
+    sys.exit(0 if state in _IN_EFFECT else 1)
+
+
+@command.command("reject")
+@click.argument("import_id", type=int, metavar="ID")
+@config_option
+def reject(import_id: int) -> None:
+    """Discard a held import; its file goes to rejected/."""
+    _decide("reject", import_id)
+
+
+def _decide(verb: str, import_id: int) -> str:
+    """Let it be done, tell what came of it, return the import's state."""
+    config = load()
+    result, by_daemon = do(config, verb, {"id": import_id})
+    state: str = result["state"]
+    reason = f" ({cell(result['reason'])})" if result["reason"] else ""
+    click.echo(f"import {import_id}, {cell(result['name'])} from {result['source']}: {state}{reason}")
+    if state in _IN_EFFECT and not by_daemon:
+        click.echo("no daemon runs: `syncd reconcile` pushes what changed, or `syncd run`")
+    return state

@@ -1,0 +1,92 @@
+"""How everything stands, as plain values: what `syncd status --json` prints."""
+
+from typing import Any
+
+from state import reports
+from state.database import Reader
+from state.records import Risk
+from state.reports import ChannelRow, ListingCounts, SourceRow
+from syncd.config.model import ChannelConfig, Config, SourceConfig
+from syncd.times import rfc3339
+
+PACE_SECONDS = 60
+_NOTHING = ListingCounts(0, 0, 0, 0, 0, 0, 0, dict.fromkeys(Risk, 0), None, None)
+_NEVER_READ = SourceRow("", None, None, None, "", 0, 0, 0)
+
+
+def standing_of(config: Config, reader: Reader, now: int) -> dict[str, Any]:
+    """Tell how each configured channel and source is; those that never ran are all zeros."""
+    with reader.read() as connection:
+        known = {row.name: row for row in reports.channels(connection)}
+        sources = {row.name: row for row in reports.sources(connection)}
+        channels = {}
+        for name, channel in config.channels.items():
+            row = known.get(name)
+            counts, accepted, holds = _NOTHING, 0, []
+            if row is not None:
+                counts = reports.count_listings(connection, row.id, now)
+                accepted = reports.accepted_since(connection, row.id, now - PACE_SECONDS * 1000)
+                holds = reports.warehouse_holds(connection, row.id)
+            channels[name] = {
+                **_counts(counts),
+                "rows_per_second": round(accepted / PACE_SECONDS, 2),
+                **_channel(channel, row, now),
+                "held_warehouses": [
+                    {"warehouse": warehouse, "code": code, "message": message, "since": rfc3339(since)}
+                    for warehouse, code, message, since in holds
+                ],
+            }
+    return {
+        "channels": channels,
+        "sources": {
+            name: _source(source, sources.get(name, _NEVER_READ), now)
+            for name, source in config.sources.items()
+        },
+    }
+
+
+def _counts(counts: ListingCounts) -> dict[str, Any]:
+    return {
+        "listings": counts.listings,
+        "in_sync": counts.in_sync,
+        "due": counts.due,
+        "in_flight": counts.in_flight,
+        "deferred": counts.deferred,
+        "rejected": counts.rejected,
+        "held": counts.held,
+        "due_by_risk": {risk.name.lower(): count for risk, count in counts.due_by_risk.items()},
+        "repetitions": counts.repetitions,
+        "oldest_due_at": _time(counts.oldest_due),
+        "next_attempt_at": _time(counts.next_wait),
+    }
+
+
+def _channel(channel: ChannelConfig, row: ChannelRow | None, now: int) -> dict[str, Any]:
+    paused = None if row is None or (row.paused_until or 0) <= now else row.paused_until
+    held = row is not None and row.held_at is not None
+    return {
+        "enabled": channel.enabled,
+        "pushed_at": None if row is None else _time(row.pushed_at),
+        "paused_until": _time(paused),
+        "hold": {"since": _time(row.held_at), "code": row.hold_code, "message": row.hold_message}
+        if row is not None and held
+        else None,
+    }
+
+
+def _source(source: SourceConfig, row: SourceRow, now: int) -> dict[str, Any]:
+    old = row.data_at is None or now - row.data_at > source.max_age * 1000
+    return {
+        "levels": row.levels,
+        "missed": row.missed,
+        "imports_held": row.imports_held,
+        "data_at": _time(row.data_at),
+        "read_at": _time(row.read_at),
+        "too_old": old,
+        "failing_since": _time(row.failing_since),
+        "failure": row.failure,
+    }
+
+
+def _time(at: int | None) -> str | None:
+    return None if at is None else rfc3339(at)

@@ -1,0 +1,474 @@
+"""The ledger against a small model of it, under every order of events, with crashes between any two.
+
+The model says in a few lines of Python what the database derives; a marketplace that applies requests late,
+twice or never says whether law 3 holds: in the end it shows what was wanted.
+"""
+
+import shutil
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from state import reports
+from state.database import Database
+from state.ledger import Ledger, due_listings, due_listings_of, next_wait
+from state.records import After, PushEnd, Refusal, Risk, Settlement
+from state.registry import ChannelPlan, Registry
+from state.staging import StockChange
+from state.stock import StockBook
+
+SETTLING = 100
+SKUS = ("A", "B", "C")
+PLANS = (
+    ChannelPlan("sync", "acc-1", ("erp",), None, safety_stock=1, share_ppm=1_000_000, max_shown=None),
+    ChannelPlan(
+        "async", "acc-2", ("erp",), {"JKT": "10", "BDG": "20"}, safety_stock=0, share_ppm=1_000_000, max_shown=2
+    ),
+)
+ASYNCHRONOUS = {"sync": False, "async": True}
+
+
+def wanted(plan: ChannelPlan, stock: dict[tuple[str, str], int]) -> dict[tuple[str, str], int]:
+    totals: dict[tuple[str, str], int] = {}
+    for (sku, location), quantity in stock.items():
+        warehouse = "" if plan.locations is None else plan.locations[location]
+        totals[sku, warehouse] = totals.get((sku, warehouse), 0) + quantity
+    most = plan.max_shown if plan.max_shown is not None else 10**9
+    return {key: min(most, max(total - plan.safety_stock, 0)) for key, total in totals.items()}
+
+
+@dataclass
+class Listing:
+    desired: int
+    possible: list[int]
+    """What the marketplace may be showing, as far as can be known."""
+    confirmed: int | None = None
+    confirmed_at: int | None = None
+    uncertain: bool = False
+    ambiguous: bool = False
+    refusal: Refusal | None = None
+    not_before: int | None = None
+    reassert_at: int | None = None
+    batch_limit: int | None = None
+    failures: int = 0
+    failed: bool = False
+    flight: object = None
+    was_uncertain: bool = False
+    shown: int | None = None
+    """What the marketplace really shows."""
+    arrivals: list[tuple[int, int]] = field(default_factory=list)
+
+    @property
+    def changed(self) -> bool:
+        return self.uncertain or self.desired != self.confirmed
+
+    def risk(self) -> Risk:
+        if self.refusal or not self.changed:
+            return Risk.REPETITION
+        if self.desired < max(self.possible):
+            return Risk.DECREASE if self.desired else Risk.TO_ZERO
+        if self.confirmed is None or self.desired > self.confirmed:
+            return Risk.INCREASE
+        return Risk.REPETITION
+
+    def may_go(self, now: int) -> bool:
+        if self.flight is not None:
+            return False
+        if self.refusal:
+            return self.not_before is not None and self.not_before <= now
+        if self.changed:
+            return self.not_before is None or self.not_before <= now
+        return self.reassert_at is not None and self.reassert_at <= now
+
+    def state(self, now: int, held: bool) -> str:
+        if self.flight is not None:
+            return "in_flight"
+        if self.refusal:
+            return "rejected"
+        if self.may_go(now):
+            return "held" if held else "due"
+        if self.changed:
+            return "held" if held else "deferred"
+        return "in_sync"
+
+    def want(self, quantity: int) -> None:
+        if quantity != self.desired:
+            self.desired = quantity
+            if self.refusal != Refusal.NOT_LISTED:
+                self.refusal = self.not_before = None
+
+    def depart(self, attempt) -> None:
+        self.flight, self.was_uncertain = attempt, self.uncertain
+        self.uncertain = True
+        self.possible.append(attempt.quantity)
+
+    def assert_anew(self) -> None:
+        self.uncertain = self.was_uncertain = True
+        self.refusal = self.not_before = None
+
+    def wake(self) -> None:
+        if self.refusal:
+            self.assert_anew()
+        elif self.changed:
+            self.not_before = None
+
+    def settle(self, row: Settlement, now: int, started: int, asynchronous: bool) -> None:
+        quantity = row.attempt.quantity
+        self.flight = None
+        if row.after is After.CONFIRMED:
+            overtaking = asynchronous and self.confirmed_at is not None and self.confirmed_at + SETTLING > started
+            if self.ambiguous or overtaking:
+                self.reassert_at = now + SETTLING
+            elif self.reassert_at is not None and self.reassert_at <= started:
+                self.reassert_at = None
+            self.confirmed, self.confirmed_at, self.possible = quantity, now, [quantity]
+            self.uncertain = self.ambiguous = self.failed = False
+            self.refusal = self.not_before = self.batch_limit = None
+            self.failures = 0
+            return
+        moved = self.desired != quantity
+        self.failures += row.charged
+        self.failed = self.failed or row.charged or row.refusal is not None
+        self.batch_limit = row.batch_limit or self.batch_limit
+        if row.after is After.UNTOUCHED:
+            self.uncertain = self.was_uncertain
+            self.possible.pop()
+            if row.refusal is Refusal.QUANTITY and moved:
+                self.refusal = self.not_before = None
+            elif row.refusal is not None:
+                self.refusal, self.not_before = row.refusal, row.not_before
+            elif self.refusal is None:
+                self.not_before = None if moved else row.not_before
+        else:
+            self.ambiguous = self.ambiguous or row.after is After.AMBIGUOUS
+            self.refusal, self.not_before = None, None if moved else row.not_before
+
+
+AFTERS = ("confirmed", "deferred", "refused", "unlisted", "uncarriable", "unknown", "uncertain", "ambiguous")
+
+
+def settlement(attempt, after: str, now: int, batch_limit: int | None) -> Settlement:
+    match after:
+        case "confirmed":
+            return Settlement(attempt, After.CONFIRMED, "accepted")
+        case "deferred":
+            return Settlement(attempt, After.UNTOUCHED, "deferred", batch_limit=batch_limit)
+        case "refused":
+            return Settlement(
+                attempt, After.UNTOUCHED, "rejected", charged=True, refusal=Refusal.QUANTITY, message="no"
+            )
+        case "unlisted":
+            return Settlement(
+                attempt, After.UNTOUCHED, "rejected", charged=True, refusal=Refusal.NOT_LISTED, not_before=now + 60
+            )
+        case "uncarriable":
+            return Settlement(attempt, After.UNTOUCHED, "rejected", charged=True, refusal=Refusal.NOT_LISTED)
+        case "unknown":
+            return Settlement(
+                attempt, After.UNCERTAIN, "unknown", charged=True, not_before=now + 30, batch_limit=batch_limit
+            )
+        case "uncertain":
+            return Settlement(attempt, After.UNCERTAIN, "unknown")
+        case _:
+            return Settlement(attempt, After.AMBIGUOUS, "unknown")
+
+
+from hypothesis import Phase
+NOSHRINK = (Phase.generate,)
+
+class LedgerMachine(RuleBasedStateMachine):
+    def __init__(self):
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp(prefix="syncd-ledger-"))
+        self.lives = 0
+        self.now = 1_000
+        self.stock: dict[tuple[str, str], int] = {}
+        self.listings: dict[int, dict[tuple[str, str], Listing]] = {}
+        self.pushes = []
+        self.settled = []
+        self.held: set[int] = set()
+        self.held_warehouses: set[tuple[int, str]] = set()
+        self.database = None
+
+    @initialize()
+    def start(self):
+        self.database = Database(self.folder / "0.db")
+        registry = Registry(self.database)
+        self.source = registry.register_sources(["erp"])["erp"]
+        self.plans = {registry.register_channel(plan, {"erp": self.source})[0]: plan for plan in PLANS}
+        self.listings = {channel: {} for channel in self.plans}
+        self.open()
+
+    def open(self):
+        self.registry = Registry(self.database)
+        self.book = StockBook(self.database, self.plans)
+        self.ledger = Ledger(self.database)
+
+    def teardown(self):
+        if self.database is not None:
+            self.calm()
+            self.database.close()
+        shutil.rmtree(self.folder)
+
+    def pass_time(self, ms: int) -> None:
+        self.now += ms
+        for listing in self.all_listings():
+            for at, quantity in sorted(listing.arrivals):
+                if at <= self.now:
+                    listing.shown = quantity
+            listing.arrivals = [arrival for arrival in listing.arrivals if arrival[0] > self.now]
+
+    def all_listings(self):
+        return [listing for listings in self.listings.values() for listing in listings.values()]
+
+    def open_warehouses(self, channel: int) -> list[str]:
+        warehouses = self.plans[channel].warehouses
+        return [warehouse for warehouse in warehouses if (channel, warehouse) not in self.held_warehouses]
+
+    @rule(
+        changes=st.dictionaries(
+            st.tuples(st.sampled_from(SKUS), st.sampled_from(("JKT", "BDG"))), st.integers(0, 3), min_size=1, max_size=4
+        )
+    )
+    def stock_changes(self, changes):
+        self.stock |= changes
+        rows = [StockChange(sku, location, quantity, 1, 0) for (sku, location), quantity in changes.items()]
+        self.book.apply(1, self.source, rows, self.now)
+        for channel, plan in self.plans.items():
+            for key, quantity in wanted(plan, self.stock).items():
+                known = self.listings[channel].setdefault(key, Listing(quantity, [quantity]))
+                known.want(quantity)
+
+    @rule(ms=st.sampled_from((1, 10, 30, 60, 99, 100, 101)))
+    def time_passes(self, ms):
+        self.pass_time(ms)
+
+    @rule(data=st.data(), channel=st.sampled_from((1, 2)), scope=st.none() | st.sets(st.sampled_from(SKUS)))
+    def a_push_begins(self, data, channel, scope):
+        def choose(due):
+            expected = {
+                key for key, listing in self.listings[channel].items()
+                if listing.may_go(self.now)
+                and (key[1] in self.open_warehouses(channel) if scope is None else key[0] in scope)
+            }  # fmt: skip
+            assert {(one.sku, one.warehouse) for one in due} == expected
+            assert len(due) == len(expected)
+            for one in due:
+                listing = self.listings[channel][one.sku, one.warehouse]
+                assert one.risk == listing.risk()
+                assert one.changed == listing.changed
+                assert (one.failures, one.batch_limit) == (listing.failures, listing.batch_limit)
+            ordered = sorted(due, key=lambda one: (one.sku, one.warehouse))
+            return data.draw(st.lists(st.sampled_from(ordered), unique=True)) if ordered else []
+
+        skus = None if scope is None else sorted(scope) * 2
+        push = self.ledger.begin_push(
+            channel, self.open_warehouses(channel), choose, now=self.now, limit=100, skus=skus
+        )
+        if push is None:
+            return
+        assert not {a.id for a in push.attempts} & {a.id for p in self.pushes + self.settled for a in p.attempts}
+        right = wanted(self.plans[channel], self.stock)
+        for attempt in push.attempts:
+            assert attempt.quantity == right[attempt.sku, attempt.warehouse], "only what the rules give is sent"
+            self.listings[channel][attempt.sku, attempt.warehouse].depart(attempt)
+        self.pushes.append(push)
+
+    @precondition(lambda self: self.pushes)
+    @rule(data=st.data())
+    def a_push_ends(self, data):
+        push = self.pushes.pop(data.draw(st.integers(0, len(self.pushes) - 1)))
+        rows, fates = [], []
+        for attempt in push.attempts:
+            after = data.draw(st.sampled_from(AFTERS))
+            rows.append(settlement(attempt, after, self.now, data.draw(st.sampled_from((None, 1, 2)))))
+            fates.append(data.draw(st.none() | st.integers(0, SETTLING)))
+        self.finish(push, rows, fates)
+
+    def finish(self, push, rows, fates):
+        asynchronous = ASYNCHRONOUS[self.plans[push.channel_id].name]
+        self.ledger.settle(
+            push, rows, PushEnd(), now=self.now, settling=SETTLING, asynchronous=asynchronous
+        )
+        for row, fate in zip(rows, fates, strict=True):
+            listing = self.listings[push.channel_id][row.attempt.sku, row.attempt.warehouse]
+            assert listing.flight == row.attempt
+            listing.settle(row, self.now, push.started_at, asynchronous)
+            self.arrive(listing, row.attempt.quantity, row.after, fate, asynchronous)
+        self.settled.append(push)
+
+    def arrive(self, listing, quantity, after, fate, asynchronous):
+        """What the marketplace really does with a request: at once, later or never."""
+        if after is After.CONFIRMED and not asynchronous:
+            listing.shown = quantity
+        elif after is After.CONFIRMED:
+            listing.arrivals.append((self.now + (fate or 0), quantity))
+        elif after is After.UNCERTAIN and fate is not None:
+            listing.shown = quantity
+        elif after is After.AMBIGUOUS and fate is not None:
+            listing.arrivals.append((self.now + fate, quantity))
+
+    @precondition(lambda self: self.settled)
+    @rule(data=st.data(), after=st.sampled_from(AFTERS))
+    def an_outcome_comes_too_late(self, data, after):
+        push = data.draw(st.sampled_from(self.settled))
+        rows = [settlement(attempt, after, self.now, None) for attempt in push.attempts]
+        before = self.rows()
+        self.ledger.settle(push, rows, PushEnd(), now=self.now, settling=SETTLING, asynchronous=False)
+        assert self.rows() == before
+
+    @rule(data=st.data())
+    def it_is_killed(self, data):
+        """What survives are the files as they are; another process goes on with them."""
+        self.lives += 1
+        old, new = self.folder / f"{self.lives - 1}.db", self.folder / f"{self.lives}.db"
+        for suffix in ("", "-wal", ".marker"):
+            if Path(f"{old}{suffix}").exists():
+                shutil.copy(f"{old}{suffix}", f"{new}{suffix}")
+        self.database.close()
+        self.database = Database(new)
+        assert not self.database.rewound
+        self.open()
+        in_flight = [listing for listing in self.all_listings() if listing.flight is not None]
+        assert self.ledger.recover(self.now) == len(in_flight)
+        for listing in in_flight:
+            fate = data.draw(st.none() | st.integers(0, SETTLING))
+            self.arrive(listing, listing.flight.quantity, After.AMBIGUOUS, fate, False)
+            listing.flight, listing.uncertain, listing.ambiguous = None, True, True
+        self.settled += self.pushes
+        self.pushes = []
+
+    @rule(channel=st.sampled_from((1, 2)), skus=st.none() | st.sets(st.sampled_from(SKUS), min_size=1))
+    def everything_is_asserted_anew(self, channel, skus):
+        touched = sum(self.registry.make_uncertain(channel, self.now, None if skus is None else sorted(skus)))
+        keys = [key for key in self.listings[channel] if skus is None or key[0] in skus]
+        assert touched == len(keys)
+        for key in keys:
+            self.listings[channel][key].assert_anew()
+
+    @rule(channel=st.sampled_from((1, 2)), skus=st.none() | st.sets(st.sampled_from(SKUS), min_size=1))
+    def a_person_says_retry(self, channel, skus):
+        self.registry.wake(channel, None if skus is None else sorted(skus))
+        for key, listing in self.listings[channel].items():
+            if (skus is None or key[0] in skus) and (listing.flight is None or listing.refusal):
+                listing.wake()
+
+    @rule(channel=st.sampled_from((1, 2)))
+    def a_channel_is_held_or_released(self, channel):
+        if channel in self.held:
+            self.registry.release_channel(channel)
+        else:
+            self.registry.hold_channel(channel, "X", "why", self.now)
+        self.held ^= {channel}
+
+    @rule(warehouse=st.sampled_from(("10", "20")))
+    def a_warehouse_is_held_or_released(self, warehouse):
+        if (2, warehouse) in self.held_warehouses:
+            self.registry.release_warehouse(2, warehouse)
+        else:
+            self.registry.hold_warehouse(2, warehouse, "X", "why", now=self.now, probe_at=self.now + 10)
+        self.held_warehouses ^= {(2, warehouse)}
+
+    def rows(self):
+        with self.database.read() as connection:
+            return connection.exec_driver_sql("SELECT * FROM listing ORDER BY 1, 2, 3").fetchall()
+
+    @invariant()
+    def each_listing_is_in_exactly_one_state_and_the_counts_add_up(self):
+        for channel, listings in self.listings.items():
+            with self.database.read() as connection:
+                counts = reports.count_listings(connection, channel, self.now)
+                left, in_flight = reports.work_left(connection, channel, self.now)
+            states = [
+                listing.state(self.now, channel in self.held or (channel, key[1]) in self.held_warehouses)
+                for key, listing in listings.items()
+            ]
+            for state in ("due", "in_flight", "deferred", "rejected", "held", "in_sync"):
+                assert getattr(counts, state) == states.count(state), state
+            assert counts.listings == len(states)
+            assert in_flight == states.count("in_flight")
+            assert left == sum(listing.may_go(self.now) for listing in listings.values())
+            assert sum(counts.due_by_risk.values()) == counts.due
+
+    @invariant()
+    def what_waits_is_known(self):
+        for channel, listings in self.listings.items():
+            waits = [
+                listing.reassert_at if not (listing.changed or listing.refusal) else listing.not_before
+                for listing in listings.values()
+                if listing.flight is None
+            ]
+            with self.database.read() as connection:
+                assert next_wait(connection, channel, self.plans[channel].warehouses) == min(
+                    (wait for wait in waits if wait is not None), default=None
+                )
+
+    @invariant()
+    def it_is_clean_only_after_a_positive_answer_to_its_latest_attempt(self):
+        if self.database is None:
+            return
+        with self.database.read() as connection:
+            clean = connection.exec_driver_sql(
+                "SELECT channel_id, sku, warehouse, desired,"
+                " (SELECT outcome FROM attempt a WHERE a.channel_id = l.channel_id AND a.sku = l.sku"
+                "   AND a.warehouse = l.warehouse AND a.outcome NOT IN ('rejected', 'deferred')"
+                "   ORDER BY a.id DESC LIMIT 1) FROM listing l WHERE NOT changed"
+            ).fetchall()
+        for channel, sku, warehouse, desired, _ in clean:
+            listing = self.listings[channel][sku, warehouse]
+            assert not listing.changed
+            assert listing.confirmed == desired
+
+    @invariant()
+    def what_failed_is_recorded(self):
+        if self.database is None:
+            return
+        with self.database.read() as connection:
+            rows = list(reports.failures(connection))
+        names = {plan.name: channel for channel, plan in self.plans.items()}
+        assert {(names[row.channel], row.sku, row.warehouse) for row in rows} >= {
+            (channel, *key) for channel, listings in self.listings.items()
+            for key, listing in listings.items() if listing.failed
+        }  # fmt: skip
+
+    def calm(self):
+        """No more faults, the source stands still: everything gets in sync, and really is."""
+        for channel in list(self.held):
+            self.a_channel_is_held_or_released(channel)
+        for _, warehouse in list(self.held_warehouses):
+            self.a_warehouse_is_held_or_released(warehouse)
+        for push in self.pushes:
+            rows = [settlement(attempt, "ambiguous", self.now, None) for attempt in push.attempts]
+            self.finish(push, rows, [SETTLING] * len(rows))
+        self.pushes = []
+        for _ in range(5):
+            for channel in self.plans:
+                self.a_person_says_retry(channel, None)
+                push = self.ledger.begin_push(
+                    channel, self.open_warehouses(channel), lambda due: due, now=self.now, limit=100
+                )
+                if push is None:
+                    continue
+                for attempt in push.attempts:
+                    self.listings[channel][attempt.sku, attempt.warehouse].depart(attempt)
+                rows = [settlement(attempt, "confirmed", self.now, None) for attempt in push.attempts]
+                self.finish(push, rows, [SETTLING * (row.attempt.id % 2) for row in rows])
+            self.pass_time(SETTLING)
+            self.each_listing_is_in_exactly_one_state_and_the_counts_add_up()
+        for channel, listings in self.listings.items():
+            with self.database.read() as connection:
+                counts = reports.count_listings(connection, channel, self.now)
+                assert list(reports.failures(connection, self.plans[channel].name)) == []
+            assert counts.in_sync == counts.listings
+            assert counts.repetitions == 0
+            assert {key: one.shown for key, one in listings.items()} == wanted(self.plans[channel], self.stock)
+
+
+LedgerMachine.TestCase.settings = settings(
+    max_examples=60, stateful_step_count=30, deadline=None, phases=NOSHRINK, suppress_health_check=list(HealthCheck)
+)
+test_the_ledger_does_what_the_model_says = LedgerMachine.TestCase
