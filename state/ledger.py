@@ -151,6 +151,8 @@ class Ledger:
         """
         with self._database.write() as connection:
             settlements = _still_awaited(connection, push.channel_id, settlements)
+            if not settlements:
+                return
             _settle_confirmed(connection, push, settlements, now, settling, asynchronous=asynchronous)
             _settle_untouched(connection, push.channel_id, settlements)
             _settle_unknown(connection, push.channel_id, settlements)
@@ -193,7 +195,8 @@ def _still_awaited(
     in_flight = {
         row[0]
         for row in connection.exec_driver_sql(
-            f"SELECT attempt_id FROM listing {IN_FLIGHT_INDEX} WHERE channel_id = ? AND attempt_id IS NOT NULL",
+            f"SELECT attempt_id FROM listing {IN_FLIGHT_INDEX}"
+            " WHERE channel_id = ? AND attempt_id IS NOT NULL",
             (channel_id,),
         )
     }

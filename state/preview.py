@@ -11,12 +11,12 @@ from state import dialect
 from state.dialect import READY_INDEX, WAITING_INDEX
 from state.records import Risk
 
+_COLUMNS = "sku, warehouse, risk, confirmed, desired, confirmed IS NULL OR confirmed <> desired AS changing"
 _READY = (
-    f"SELECT sku, warehouse, risk, confirmed, desired FROM listing {READY_INDEX}"
-    " WHERE channel_id = ? AND due = 1 AND wait_until IS NULL"
+    f"SELECT {_COLUMNS} FROM listing {READY_INDEX} WHERE channel_id = ? AND due = 1 AND wait_until IS NULL"
 )
 _RIPE = (
-    f"SELECT sku, warehouse, risk, confirmed, desired FROM listing {WAITING_INDEX}"
+    f"SELECT {_COLUMNS} FROM listing {WAITING_INDEX}"
     " WHERE channel_id = ? AND due = 1 AND wait_until IS NOT NULL AND wait_until <= ?"
 )
 _DUE = f"{_READY} UNION ALL {_RIPE}"
@@ -57,12 +57,12 @@ def count_planned(
 def largest_changes(
     connection: Connection, channel_id: int, now: int, skus: Sequence[str] | None, limit: int
 ) -> list[PlannedChange]:
-    """List what would change most, as far as the marketplace's last word is known."""
+    """List what would change most, as far as the marketplace's last word is known; repetitions do not."""
     where, parameters = _in_scope(channel_id, now, skus)
     return [
         PlannedChange(*row)
         for row in connection.exec_driver_sql(
-            f"SELECT sku, warehouse, confirmed, desired FROM ({_DUE}){where}"
+            f"SELECT sku, warehouse, confirmed, desired FROM ({_DUE}){where} AND changing"
             " ORDER BY abs(desired - coalesce(confirmed, 0)) DESC, sku, warehouse LIMIT ?",
             (*parameters, limit),
         )
@@ -72,5 +72,5 @@ def largest_changes(
 def _in_scope(channel_id: int, now: int, skus: Sequence[str] | None) -> tuple[str, tuple[object, ...]]:
     parameters: tuple[object, ...] = (channel_id, channel_id, now)
     if skus is None:
-        return "", parameters
+        return " WHERE true", parameters
     return f" WHERE sku IN ({', '.join('?' * len(skus))})", (*parameters, *skus)

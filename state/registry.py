@@ -148,7 +148,8 @@ class Registry:
                 (channel_id, *parameters),
             ).fetchall()
             waiting = connection.exec_driver_sql(
-                f"SELECT sku, warehouse, attempt_id FROM listing {WAITING_INDEX} WHERE channel_id = ? AND due = 1"
+                f"SELECT sku, warehouse, attempt_id FROM listing {WAITING_INDEX}"
+                " WHERE channel_id = ? AND due = 1"
                 f" AND wait_until IS NOT NULL AND changed = 1 AND refusal IS NULL{condition}",
                 (channel_id, *parameters),
             ).fetchall()

@@ -85,7 +85,9 @@ def copy_of(path: Path, name: str) -> Path:
 def test_a_second_instance_in_another_process_is_refused_and_told_where_the_first_answers(path, opened):
     opened(path).announce("/run/syncd/control.sock")
 
-    answer = subprocess.run([sys.executable, "-c", INTRUDER, str(path)], capture_output=True, text=True, check=True)
+    answer = subprocess.run(
+        [sys.executable, "-c", INTRUDER, str(path)], capture_output=True, text=True, check=True
+    )
 
     assert answer.stdout == "locked /run/syncd/control.sock\n"
 
@@ -178,7 +180,11 @@ def test_a_transaction_that_fails_leaves_nothing(path, opened):
 
 def test_a_reader_cannot_write(path, opened):
     opened(path)
-    with Reader(path) as reader, reader.read() as connection, pytest.raises(OperationalError, match="readonly"):
+    with (
+        Reader(path) as reader,
+        reader.read() as connection,
+        pytest.raises(OperationalError, match="readonly"),
+    ):
         connection.exec_driver_sql("DELETE FROM meta")
 
 

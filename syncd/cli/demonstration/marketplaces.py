@@ -61,9 +61,9 @@ class Marketplaces:
         """Tell the number of the newest arrival; 0 = none."""
         return max((arrival["number"] for arrival in await self._get("arrivals")), default=0)
 
-    def leave_unanswered(self) -> None:
-        """Let Tokopedia take the next push and never answer it."""
-        self._sandbox.faults.next(Fault(kind=FaultKind.HANG, marketplace="tokopedia"))
+    def leave_unanswered(self, sku: str) -> None:
+        """Let Tokopedia take the next push that carries this SKU, and never answer it."""
+        self._sandbox.faults.next(Fault(kind=FaultKind.HANG, marketplace="tokopedia", sku=sku))
 
     async def has_left_unanswered(self, since: int) -> bool:
         """Tell whether that has happened, after an arrival."""

@@ -12,6 +12,8 @@ from syncd.cli.demonstration.shop import REASSERT_SECONDS, Shop
 
 SKUS = 3_000
 REFUSED = "UNKNOWN-1"
+CUT_AT = 0.6
+"""At which share of the changed rows the power goes out."""
 LOOK_EVERY_SECONDS = 0.2
 LONGEST_ACT_SECONDS = 60.0
 MOST_SHOWN = 5
@@ -117,11 +119,13 @@ async def _power_cut(story: Story) -> None:
     for sku in changed:
         story.levels[sku] += 3
     before = await story.markets.last_arrival()
+    story.markets.leave_unanswered(changed[int(len(changed) * CUT_AT)])
     story.shop.export(story.levels)
-    await _until_equal(story, changed, share=0.3)
-    story.markets.leave_unanswered()
-    await _until(
-        lambda: story.markets.has_left_unanswered(before), "a push that Tokopedia took, and did not answer"
+    await _follow(
+        story,
+        changed,
+        lambda _: story.markets.has_left_unanswered(before),
+        "for a push that Tokopedia took and did not answer",
     )
     await story.shop.kill()
     shown = await story.markets.stock()
@@ -165,31 +169,41 @@ async def _comparison(story: Story) -> None:
     )
 
 
-async def _until_equal(story: Story, skus: list[str], share: float = 1.0) -> None:
-    """Follow until both marketplaces show these SKUs (a share of them) as the export says."""
-    wanted = int(len(skus) * share)
+async def _until_equal(story: Story, skus: list[str]) -> None:
+    """Follow until both marketplaces show these SKUs as the export says."""
+
+    async def equal(done: dict[str, int]) -> bool:
+        return min(done.values()) == len(skus)
+
+    await _follow(story, skus, equal, f"for both marketplaces to show {len(skus):,} rows")
+
+
+async def _follow(
+    story: Story, skus: list[str], met: Callable[[dict[str, int]], Awaitable[bool]], what: str
+) -> None:
+    """Show how many of these SKUs each marketplace shows as the export says, until something is so."""
     with story.screen.following(dict.fromkeys(story.markets.names, len(skus))) as follow:
 
-        async def equal() -> bool:
+        async def look() -> bool:
             shown = await story.markets.stock()
             done = {name: matching(shown[name], story.levels, skus) for name in shown}
             follow(done)
-            return min(done.values()) >= wanted
+            return await met(done)
 
-        await _until(equal, f"both marketplaces to show {wanted:,} rows", story.shop)
+        await _until(look, what, story.shop)
 
 
 async def _until_settled(story: Story) -> None:
-    await _until(story.shop.is_settled, "syncd to have nothing left to push", story.shop)
+    await _until(story.shop.is_settled, "for syncd to have nothing left to push", story.shop)
 
 
-async def _until(met: Callable[[], Awaitable[bool]], what: str, shop: Shop | None = None) -> None:
+async def _until(met: Callable[[], Awaitable[bool]], what: str, shop: Shop) -> None:
     """Wait until something is so; raises `DemonstrationFailed` where it is not in time."""
     try:
         async with asyncio.timeout(LONGEST_ACT_SECONDS):
             while not await met():
-                if shop is not None and not shop.running:
-                    raise DemonstrationFailed(f"the daemon ended while we waited for {what}")
+                if not shop.running:
+                    raise DemonstrationFailed(f"the daemon ended while we waited {what}")
                 await asyncio.sleep(LOOK_EVERY_SECONDS)
     except TimeoutError:
-        raise DemonstrationFailed(f"waited {LONGEST_ACT_SECONDS:.0f} s in vain for {what}") from None
+        raise DemonstrationFailed(f"waited {LONGEST_ACT_SECONDS:.0f} s in vain {what}") from None
