@@ -111,15 +111,17 @@ class Staging:
         return found.fetchone() is not None
 
     def drop_duplicates(self) -> Iterator[StagedRow]:
-        """Take out the rows that stand more than once, where the policy is to reject them."""
+        """Take out what rows say that stand more than once, where the policy is to reject them.
+
+        Their SKUs are listed all the same: they are not missing.
+        """
         if self._duplicates is not Duplicates.REJECT:
             return
-        rows = "FROM staged WHERE copies > 1"
         for sku, location, line, copies in self._connection.execute(
-            f"SELECT sku, location, line, copies {rows} ORDER BY line"
+            "SELECT sku, location, line, copies FROM staged WHERE copies > 1 ORDER BY line"
         ):
             yield StagedRow(sku, location, line, str(copies))
-        self._connection.execute(f"DELETE {rows}")
+        self._connection.execute("UPDATE staged SET quantity = NULL WHERE copies > 1")
 
     def drop_claimed(self) -> Iterator[StagedRow]:
         """Take out the rows whose SKU and location another configured source has said before."""
@@ -168,12 +170,12 @@ class Staging:
 
     def _find_changes(self) -> None:
         self._connection.execute(
-            "INSERT INTO change SELECT s.sku, s.location, s.quantity, s.line, 0, k.quantity,"
-            " CASE WHEN s.quantity = 0 AND k.quantity > 0 THEN 0"
+            "INSERT INTO change SELECT s.sku, s.location, coalesce(s.quantity, k.quantity), s.line, 0,"
+            " k.quantity, CASE WHEN s.quantity = 0 AND k.quantity > 0 THEN 0"
             " WHEN s.quantity < k.quantity THEN 1 ELSE 2 END"
             " FROM staged s LEFT JOIN main.stock k ON k.sku = s.sku AND k.location = s.location"
-            " AND k.source_id = ? WHERE s.quantity IS NOT NULL"
-            " AND (k.quantity IS NOT s.quantity OR k.missed > 0)",
+            " AND k.source_id = ?"
+            " WHERE (s.quantity IS NOT NULL AND k.quantity IS NOT s.quantity) OR k.missed > 0",
             (self._source_id,),
         )
 

@@ -16,9 +16,10 @@ _PLAN = f"""
 WITH wanted AS (
   SELECT k.sku AS sku, {{warehouse}} AS warehouse, sum(k.quantity) AS total
   FROM touched t
-  JOIN stock k ON k.sku = t.sku
+  CROSS JOIN stock k -- SQLite keeps the order of a CROSS JOIN: from the few that changed, never over all
   JOIN channel_source s ON s.channel_id = :channel AND s.source_id = k.source_id
   {{locations}}
+  WHERE k.sku = t.sku
   GROUP BY 1, 2
 )
 INSERT INTO listing(channel_id, sku, warehouse, desired, may_show, changed_at)

@@ -143,6 +143,7 @@ async def _reconcile_state(app: App, plans: dict[int, ChannelPlan], stale: list[
         for channel_id in plans:
             for _ in app.registry.make_uncertain(channel_id, now):
                 await asyncio.sleep(0)
+    app.database.mark()
     for channel_id in stale:
         for _ in app.book.plan_anew(channel_id, now):
             await asyncio.sleep(0)

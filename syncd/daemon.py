@@ -138,7 +138,7 @@ class Daemon:
         except DatabaseError as fault:
             self._fault = fault
             self._stop.set()
-        except Exception:
+        except Exception:  # noqa: BLE001 (whatever it is, the other sources go on)
             self._log.exception("look_failed", source=feed.terms.name)
 
     async def _follow_hints(self) -> None:

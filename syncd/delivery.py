@@ -1,7 +1,7 @@
 """Delivery: one push from committed intent to settled rows, and what its answer teaches."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from connectors.contract import Answer, Capabilities, Connector, OutcomeKind, StockUpdate
 from connectors.errors import (
@@ -20,7 +20,7 @@ from state.registry import ChannelPlan, Registry
 from syncd.clock import Clock
 from syncd.core.pacing import LONGEST_PAUSE_SECONDS, Pacer
 from syncd.core.settling import Moment, refuse_locally, settle_answer, settle_error
-from syncd.logs import get_logger
+from syncd.logs import get_logger, hide_secrets
 
 PROBE_HOLD_SECONDS = 900.0
 LONE_REFUSALS_FOR_A_HOLD = 3
@@ -71,11 +71,14 @@ class Delivery:
         """Send one push and settle every row of it; return what is wrong with the channel as a whole."""
         sendable, settlements = self._split_uncarriable(push)
         answer, error = await self._send(push, sendable)
+        if error is not None:
+            error.message, error.code = hide_secrets(error.message), hide_secrets(error.code)
         moment = Moment(self._parts.clock.now(), self._parts.chance)
         if error is not None:
             settlements += settle_error(sendable, error, moment)
         elif answer is not None:
             settlements += settle_answer(sendable, answer, moment)
+        settlements = [_without_secrets(settlement) for settlement in settlements]
         self._parts.ledger.settle(
             push,
             settlements,
@@ -192,6 +195,13 @@ class Delivery:
         return ChannelRefused(
             f"every row is refused, each alone: {error.message}", code=error.code, status=error.status
         )
+
+
+def _without_secrets(settlement: Settlement) -> Settlement:
+    """What a marketplace says is kept and shown: it may say back what it was sent."""
+    if not settlement.message and not settlement.code:
+        return settlement
+    return replace(settlement, message=hide_secrets(settlement.message), code=hide_secrets(settlement.code))
 
 
 def _update(attempt: Attempt) -> StockUpdate:

@@ -15,7 +15,7 @@ from state.tables import Import
 from syncd.intake import Incoming, Intake, IntakeParts, SourceTerms, Verdict
 from syncd.logs import get_logger
 from syncd.sources.database import DatabaseSource
-from syncd.sources.drop import Candidate, DropFolder
+from syncd.sources.drop import Candidate, DropFolder, Scan
 from syncd.sources.files import ClaimedFile, OwnFile
 from syncd.sources.rejection import render_rejection
 from syncd.sources.rows import ReadReport, Row, SourceUnreachable
@@ -24,6 +24,8 @@ from syncd.sources.table import read_table
 SETTLE_STEP_SECONDS = 0.2
 LONGEST_SETTLING_SECONDS = 60.0
 NOTE_EVERY_MS = 60_000
+UNREAD_SECONDS = 60.0
+REPORTED = -1.0
 
 
 class Feed(ABC):
@@ -107,6 +109,7 @@ class FolderFeed(Feed):
         self._numbers = numbers
         self._rehearsal = rehearsal
         self._prepared = False
+        self._unread: dict[str, float] = {}
 
     @override
     async def _look(self, *, thoroughly: bool) -> list[Verdict]:
@@ -130,8 +133,20 @@ class FolderFeed(Feed):
     async def _scan(self, now: float) -> tuple[list[Candidate], int]:
         """Find the complete files: of snapshots the newest first, so that older ones need not be read."""
         scan = await self._parts.blocking(partial(self.folder.scan, now))
+        self._report_left_alone(scan, now)
         ready = list(scan.ready)
         return (ready[::-1] if self.terms.contents == "snapshot" else ready), len(scan.settling)
+
+    def _report_left_alone(self, scan: Scan, now: float) -> None:
+        """Say once what stays in the folder unread, and why; it may be a mistake."""
+        names = {left.name: left.reason for left in scan.left_alone}
+        self._unread = {name: self._unread.get(name, now) for name in names}
+        for name, since in self._unread.items():
+            if since >= 0 and now - since >= UNREAD_SECONDS:
+                self._log.warning("file_left_alone", name=name, reason=names[name])
+                self._unread[name] = REPORTED
+        if scan.beyond:
+            self._log.warning("files_waiting", count=scan.beyond)
 
     async def _rehearse(self) -> list[Verdict]:
         """Take in what would be taken in, on a copy of the state, leaving every file where it lies."""
@@ -242,6 +257,9 @@ class PollFeed(Feed):
 
     @override
     async def _look(self, *, thoroughly: bool) -> list[Verdict]:
+        for interrupted in self._parts.imports.in_state(self.terms.source_id, ImportState.APPLYING):
+            reason = "interrupted; the next poll went on"
+            self._parts.imports.close(interrupted.id or 0, ImportState.SUPERSEDED, reason=reason)
         held = self._parts.imports.in_state(self.terms.source_id, ImportState.HELD)
         approved = next((entry for entry in held if entry.approved_at is not None), None)
         if approved is None and not thoroughly and not await self._parts.blocking(self._source.changed):

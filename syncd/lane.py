@@ -85,9 +85,9 @@ class Lane:
         patience = 0.0
         while not self._stop.is_set():
             if self._held:
-                await self._until_released_or(patience)
+                released = await self._until_released_or(patience)
                 patience = PROBE_HOLD_SECONDS
-                if self._held and not await self._probe_hold():
+                if not released and not await self._probe_hold():
                     continue
             patience = PROBE_HOLD_SECONDS
             await self._work()
@@ -186,14 +186,16 @@ class Lane:
         except TimeoutError:
             return
 
-    async def _until_released_or(self, seconds: float) -> None:
+    async def _until_released_or(self, seconds: float) -> bool:
+        """Wait so many seconds, or until released or stopped; tell whether it was released."""
         until = self._parts.clock.monotonic() + seconds
         while self._held and not self._stop.is_set():
             left = until - self._parts.clock.monotonic()
             if left <= 0:
-                return
+                break
             self._wake.clear()
             await self._pause(left)
+        return not self._held
 
     async def _sleep(self, seconds: float) -> None:
         """Wait so many seconds, or until stopped."""

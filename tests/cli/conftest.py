@@ -1,7 +1,6 @@
 import json
 import os
 import re
-import select
 import signal
 import subprocess
 import sys
@@ -61,16 +60,13 @@ def end(process, number=signal.SIGTERM):
     return process.communicate(timeout=30)
 
 
-def read_until(stream, words, seconds=20.0):
-    """Read lines until one holds these words; fail if none does."""
+def read_until(stream, words):
+    """Read lines until one holds these words; fail where the stream ends before."""
     lines = []
-    while select.select([stream], [], [], seconds)[0]:
-        line = stream.readline()
+    for line in iter(stream.readline, ""):
         lines.append(line)
         if words in line:
             return line
-        if not line:
-            break
     raise AssertionError(f"no line says {words!r}: {lines}")
 
 

@@ -46,7 +46,7 @@ def test_help_answers_in_half_a_second():
 
 def test_a_reading_command_imports_neither_the_scheduler_nor_a_server(offline_shop):
     modules = imported_by("--config", str(offline_shop.config), "status")
-    assert not modules & {"apscheduler", "uvicorn", "starlette", "tenacity", "rich", "watchfiles"}
+    assert not modules & {"apscheduler", "uvicorn", "starlette", "tenacity", "watchfiles"}
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -1,0 +1,64 @@
+"""No secret leaves: not in logs, the database, reports, process arguments or the environment."""
+
+from pathlib import Path
+
+import pytest
+
+from connectors.sandbox import tocobagus, tokopedia
+from connectors.sandbox.faults import Call, Fault, FaultKind
+from processes import ServedSandbox, Site, eventually
+
+SECRETS = (tokopedia.CLIENT_SECRET, tocobagus.SECRET_KEY, tocobagus.STORE_TOKEN)
+
+
+@pytest.fixture
+def site(tmp_path):
+    with ServedSandbox(apply_delay=0.0) as served:
+        site = Site(tmp_path / "site", served)
+        text = site.config.read_text() + '[logging]\nlevel = "debug"\nformat = "json"\n'
+        for number, secret in enumerate(SECRETS):
+            text = text.replace(f'"{secret}"', f'{{ file = "secret-{number}" }}')
+            file = site.folder / f"secret-{number}"
+            file.write_text(secret)
+            file.chmod(0o600)
+        site.config.write_text(text)
+        site.served = served
+        yield site
+        if site.process is not None and site.process.poll() is None:
+            site.kill()
+
+
+def files_holding(folder: Path, secret: str) -> list[str]:
+    return sorted(
+        file.name for file in folder.rglob("*") if file.is_file() and secret.encode() in file.read_bytes()
+    )
+
+
+def test_secrets_stay_where_they_were_put(site):
+    """Also when the marketplace says them back, refuses the sign-in, or resets the connection."""
+    echo = f"bad token {tocobagus.STORE_TOKEN} {tocobagus.SECRET_KEY} {tokopedia.CLIENT_SECRET}"
+    faults = site.served.sandbox.faults
+    faults.next(
+        Fault(kind=FaultKind.STATUS, status=503, message=echo, code="X_1", marketplace="tocobagus"),
+        Fault(kind=FaultKind.ROWS_REFUSED, message=echo, code="INV_009", marketplace="tocobagus"),
+        Fault(kind=FaultKind.STATUS, status=500, message=echo, marketplace="tokopedia", call=Call.TOKEN),
+        Fault(kind=FaultKind.RESET, marketplace="tokopedia"),
+        Fault(kind=FaultKind.ROWS_REFUSED, message=echo, marketplace="tokopedia"),
+    )
+    site.drop({"A": 3, "B": 4})
+    process = site.started()
+    eventually(lambda: not faults.pending(), "every fault has happened")
+    seen = Path(f"/proc/{process.pid}/cmdline").read_bytes() + Path(f"/proc/{process.pid}/environ").read_bytes()
+    printed = [
+        site.command(*command)
+        for command in (["status"], ["failures", "--json"], ["failures"], ["check"], ["imports", "--json"])
+    ]
+    token = site.served.sandbox.tokopedia._token
+    site.terminate()
+
+    for number, secret in enumerate(SECRETS):
+        assert files_holding(site.folder, secret) == [f"secret-{number}"]
+        assert secret.encode() not in seen
+        assert all(secret not in done.stdout + done.stderr for done in printed)
+    assert token
+    assert files_holding(site.folder, token) == []

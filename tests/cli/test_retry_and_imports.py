@@ -1,0 +1,102 @@
+import json
+
+import pytest
+
+from tests.cli.conftest import end, read_until
+
+LEVELS = {f"SKU-{number}": number for number in range(1, 41)}
+
+
+@pytest.fixture
+def holding(shop):
+    """A shop whose second import is held."""
+    shop.export("a.csv", LEVELS)
+    shop.call("reconcile")
+    shop.export("b.csv", dict.fromkeys(LEVELS, 0))
+    shop.call("reconcile")
+    return shop
+
+
+@pytest.fixture
+def failed(shop):
+    shop.export("a.csv", {"SKU-1": 1, "UNKNOWN-1": 3, "UNKNOWN-2": 3})
+    shop.call("reconcile")
+    return shop
+
+
+def test_a_retry_must_say_what(offline_shop):
+    assert offline_shop.call("retry").exit_code == 2
+    assert offline_shop.call("retry", "--all", "--sku", "A").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "woken"),
+    [
+        (("--all",), 4),
+        (("--channel", "tokopedia-sandbox"), 2),
+        (("--sku", "UNKNOWN-1"), 2),
+        (("--sku", "UNKNOWN-1", "--channel", "tokopedia-sandbox"), 1),
+        (("--sku", "SKU-1"), 0),
+    ],
+)
+def test_without_a_daemon_listings_are_marked_and_not_pushed(failed, sandbox, arguments, woken):
+    before = len(sandbox.arrivals())
+    answer = failed.call("retry", *arguments)
+    assert answer.exit_code == 0
+    assert answer.stdout.startswith(f"{woken} failed listing")
+    assert "syncd reconcile" in answer.stdout
+    assert len(sandbox.arrivals()) == before
+    standing = json.loads(failed.call("status", "--json").stdout)
+    assert sum(channel["due"] for channel in standing["channels"].values()) == woken
+
+
+def test_beside_a_daemon_it_retries_at_once(failed):
+    daemon = failed.start("run")
+    try:
+        read_until(daemon.stderr, "daemon_started")
+        answer = failed.run("retry", "--sku", "UNKNOWN-1", "--channel", "tocobagus-sandbox")
+        assert answer.stdout == "1 failed listing made due\n"
+        read_until(daemon.stderr, "row_rejected")
+    finally:
+        end(daemon)
+
+
+def test_imports_are_listed_newest_first_in_the_promised_form(holding):
+    entries = json.loads(holding.call("imports", "--json").stdout)
+    assert [(entry["id"], entry["state"]) for entry in entries] == [(2, "held"), (1, "applied")]
+    assert set(entries[0]) == {"id", "source", "name", "state", "rows", "changed", "bad", "reason", "at"}
+    page = holding.call("imports").stdout
+    assert "syncd imports approve 2" in page
+
+
+def test_approving_lets_a_held_import_through(holding):
+    answer = holding.call("imports", "approve", "2")
+    assert answer.exit_code == 0
+    assert "applied" in answer.stdout
+    assert "syncd reconcile" in answer.stdout
+    assert holding.call("reconcile").exit_code == 0
+
+
+def test_rejecting_puts_the_file_away(holding):
+    answer = holding.call("imports", "reject", "2")
+    assert answer.exit_code == 0
+    assert "rejected" in answer.stdout
+    assert any(path.name.endswith("b.csv") for path in (holding.inbox / "rejected").iterdir())
+
+
+def test_deciding_on_what_is_not_held_is_wrong_usage(holding):
+    assert holding.call("imports", "approve", "1").exit_code == 2
+    assert holding.call("imports", "reject", "99").exit_code == 2
+    assert holding.call("imports", "approve", "x").exit_code == 2
+
+
+def test_beside_a_daemon_it_decides(holding):
+    daemon = holding.start("run")
+    try:
+        read_until(daemon.stderr, "daemon_started")
+        answer = holding.run("imports", "approve", "2", "--config", holding.config)
+        assert answer.returncode == 0, answer.stderr
+        assert answer.stdout == "import 2, b.csv from erp: applied\n"
+        read_until(daemon.stderr, "batch_pushed")
+    finally:
+        end(daemon)

@@ -1,0 +1,471 @@
+"""Single rules of the ledger, said one by one; test_ledger_model.py has them all at once."""
+
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import event
+
+from state import ledger as statements
+from state import reports
+from state.database import Database
+from state.housekeeping import forget_old, forget_old_imports, optimize
+from state.ledger import Ledger, due_listings, due_listings_of, next_wait
+from state.records import After, PushEnd, Refusal, Risk, Settlement
+from state.registry import ChannelPlan, Registry
+from state.staging import StockChange
+from state.stock import StockBook
+
+SETTLING = 600
+PLAN = ChannelPlan("shop", "acc", ("erp",), None, safety_stock=0, share_ppm=1_000_000, max_shown=None)
+
+
+class Shop:
+    def __init__(self, database: Database, plan: ChannelPlan = PLAN, *, asynchronous: bool = False):
+        self.database = database
+        self.asynchronous = asynchronous
+        self.registry = Registry(database)
+        self.source = self.registry.register_sources(["erp"])["erp"]
+        self.channel, _ = self.registry.register_channel(plan, {"erp": self.source})
+        self.plan = plan
+        self.book = StockBook(database, {self.channel: plan})
+        self.ledger = Ledger(database)
+
+    def stock(self, now: int, **quantities: int) -> None:
+        rows = [StockChange(sku, "", quantity, 1, 0) for sku, quantity in quantities.items()]
+        self.book.apply(1, self.source, rows, now)
+
+    def begin(self, now: int):
+        return self.ledger.begin_push(self.channel, [""], lambda due: due, now=now, limit=100)
+
+    def end(self, push, now: int, after: After, **more) -> None:
+        rows = [Settlement(attempt, after, "accepted", **more) for attempt in push.attempts]
+        self.ledger.settle(push, rows, PushEnd(), now=now, settling=SETTLING, asynchronous=self.asynchronous)
+
+    def push(self, now: int, after: After = After.CONFIRMED, **more) -> list[tuple[str, int]]:
+        push = self.begin(now)
+        if push is None:
+            return []
+        self.end(push, now, after, **more)
+        return [(attempt.sku, attempt.quantity) for attempt in push.attempts]
+
+    def due(self, now: int) -> list[tuple[str, Risk]]:
+        with self.database.read() as connection:
+            return [(one.sku, one.risk) for one in due_listings(connection, self.channel, [""], now, 100)]
+
+    def one(self, column: str):
+        with self.database.read() as connection:
+            return connection.exec_driver_sql(f"SELECT {column} FROM listing").scalar_one()
+
+
+@pytest.fixture
+def shop(database):
+    return Shop(database)
+
+
+@pytest.fixture
+def asynchronous_shop(database):
+    return Shop(database, asynchronous=True)
+
+
+def test_an_intent_is_committed_before_it_is_acted_on(shop):
+    shop.stock(1, A=5)
+    push = shop.begin(2)
+
+    with shop.database.read() as connection:
+        assert connection.exec_driver_sql("SELECT id, quantity, outcome FROM attempt").fetchall() == [
+            (push.attempts[0].id, 5, None)
+        ]
+    assert shop.one("uncertain") == 1
+
+
+def test_a_push_that_chooses_nothing_leaves_nothing(shop):
+    shop.stock(1, A=5)
+
+    assert shop.ledger.begin_push(shop.channel, [""], lambda due: [], now=2, limit=10) is None
+    with shop.database.read() as connection:
+        assert reports.last_push(connection) == 0
+
+
+def test_what_was_killed_in_flight_is_sent_again_though_the_source_went_back(shop):
+    shop.stock(1, A=5)
+    shop.push(2)
+    shop.stock(3, A=7)
+    shop.begin(4)
+    shop.stock(5, A=5)
+
+    assert Ledger(shop.database).recover(6) == 1
+    assert shop.push(7) == [("A", 5)]
+
+
+def test_attempts_are_numbered_on_after_a_restart(shop):
+    shop.stock(1, A=5)
+    first = shop.begin(2)
+    again = Ledger(shop.database)
+    again.recover(3)
+
+    second = again.begin_push(shop.channel, [""], lambda due: due, now=4, limit=10)
+
+    assert second.attempts[0].id > first.attempts[0].id
+
+
+def test_an_ambiguous_row_is_repeated_once_a_settling_time_after_the_next_positive_answer(shop):
+    shop.stock(1, A=5)
+    assert shop.push(10, After.AMBIGUOUS) == [("A", 5)]
+    assert shop.push(20) == [("A", 5)], "the next positive answer"
+
+    assert shop.push(20 + SETTLING - 1) == []
+    assert shop.push(20 + SETTLING) == [("A", 5)], "the repetition"
+    assert shop.push(20 + 10 * SETTLING) == [], "only one"
+
+
+def test_a_newer_quantity_does_not_wait_for_a_repetition_nor_cancel_it(shop):
+    shop.stock(1, A=5)
+    shop.push(10, After.AMBIGUOUS)
+    shop.push(20)
+    shop.stock(30, A=3)
+
+    assert shop.push(31) == [("A", 3)]
+    assert shop.push(20 + SETTLING) == [("A", 3)]
+    assert shop.push(20 + 10 * SETTLING) == []
+
+
+def test_a_repetition_that_was_sent_too_early_does_not_count(shop):
+    shop.stock(1, A=5)
+    shop.push(10, After.AMBIGUOUS)
+    shop.push(20)
+    shop.stock(30, A=3)
+    push = shop.begin(20 + SETTLING - 1)
+    shop.end(push, 20 + SETTLING + 5, After.CONFIRMED)
+
+    assert shop.push(20 + SETTLING + 6) == [("A", 3)]
+
+
+def test_a_row_of_unknown_but_ended_fate_is_not_repeated_after_its_answer(shop):
+    shop.stock(1, A=5)
+    shop.push(10, After.UNCERTAIN)
+    assert shop.push(20) == [("A", 5)]
+
+    assert shop.push(20 + 10 * SETTLING) == []
+
+
+def test_two_batches_taken_within_a_settling_time_may_overtake_each_other(asynchronous_shop):
+    shop = asynchronous_shop
+    shop.stock(1, A=5)
+    shop.push(10)
+    shop.stock(11, A=3)
+    shop.push(10 + SETTLING - 1)
+
+    assert shop.push(10 + 2 * SETTLING - 1) == [("A", 3)]
+    assert shop.push(10 + 20 * SETTLING) == []
+
+
+def test_batches_a_settling_time_apart_are_not_repeated(asynchronous_shop):
+    shop = asynchronous_shop
+    shop.stock(1, A=5)
+    shop.push(10)
+    shop.stock(11, A=3)
+    shop.push(10 + SETTLING)
+
+    assert shop.push(10 + 20 * SETTLING) == []
+
+
+def test_where_taken_is_applied_nothing_is_repeated(shop):
+    shop.stock(1, A=5)
+    shop.push(10)
+    shop.stock(11, A=3)
+    shop.push(12)
+
+    assert shop.push(12 + 20 * SETTLING) == []
+
+
+def test_an_attempt_that_was_settled_already_settles_nothing_more(shop):
+    shop.stock(1, A=5)
+    old = shop.begin(2)
+    shop.ledger.recover(3)
+    new = shop.begin(4)
+
+    shop.end(old, 5, After.CONFIRMED)
+
+    assert (shop.one("attempt_id"), shop.one("confirmed")) == (new.attempts[0].id, None)
+    with shop.database.read() as connection:
+        row = connection.exec_driver_sql("SELECT finished_at, accepted, unknown FROM push WHERE id = 1").one()
+        assert tuple(row) == (3, 0, 1)
+
+
+def test_classes_of_risk_come_from_what_the_marketplace_may_show(shop):
+    shop.stock(1, to_zero=5, less=5, more=5, same=5, zero=0)
+    shop.push(2)
+    shop.stock(3, to_zero=0, less=2, more=9, new=4, new_zero=0)
+    for _ in shop.registry.make_uncertain(shop.channel, 4, ["same", "zero"]):
+        pass
+
+    assert sorted(shop.due(5)) == [
+        ("less", Risk.DECREASE),
+        ("more", Risk.INCREASE),
+        ("new", Risk.INCREASE),
+        ("new_zero", Risk.INCREASE),
+        ("same", Risk.REPETITION),
+        ("to_zero", Risk.TO_ZERO),
+        ("zero", Risk.REPETITION),
+    ]
+
+
+def test_an_increase_of_unknown_fate_makes_the_way_back_a_decrease(shop):
+    shop.stock(1, A=5)
+    shop.push(2)
+    shop.stock(3, A=8)
+    shop.push(4, After.UNCERTAIN)
+    shop.stock(5, A=5)
+    assert shop.due(6) == [("A", Risk.DECREASE)]
+
+    shop.stock(7, A=0)
+    assert shop.due(8) == [("A", Risk.TO_ZERO)]
+
+
+def test_an_increase_that_certainly_failed_leaves_the_way_back_in_sync(shop):
+    shop.stock(1, A=5)
+    shop.push(2)
+    shop.stock(3, A=8)
+    shop.push(4, After.UNTOUCHED)
+    shop.stock(5, A=5)
+
+    assert shop.due(6) == []
+
+
+def test_a_full_reconcile_reaches_what_is_in_flight_even_if_that_has_no_effect(shop):
+    shop.stock(1, A=5)
+    shop.push(2)
+    shop.stock(3, A=8)
+    push = shop.begin(4)
+    shop.stock(5, A=5)
+    assert sum(shop.registry.make_uncertain(shop.channel, 6)) == 1
+
+    shop.end(push, 7, After.UNTOUCHED)
+
+    assert shop.push(8) == [("A", 5)]
+
+
+def test_a_probe_that_was_only_deferred_leaves_the_listing_refused(shop):
+    shop.stock(1, A=5)
+    shop.push(2, After.UNTOUCHED, refusal=Refusal.NOT_LISTED, not_before=100, charged=True)
+    assert shop.due(99) == []
+    assert shop.due(100) == [("A", Risk.REPETITION)]
+
+    shop.push(100, After.UNTOUCHED)
+
+    assert shop.due(101) == [("A", Risk.REPETITION)]
+    assert shop.one("refusal") == "not_listed"
+
+
+def test_a_changed_quantity_wakes_what_was_refused_for_its_value_and_not_the_unlisted(shop):
+    shop.stock(1, A=5, B=5)
+    push = shop.begin(2)
+    refusals = {"A": (Refusal.QUANTITY, None), "B": (Refusal.NOT_LISTED, 1_000)}
+    rows = [
+        Settlement(
+            attempt, After.UNTOUCHED, "rejected", charged=True,
+            refusal=refusals[attempt.sku][0], not_before=refusals[attempt.sku][1],
+        )
+        for attempt in push.attempts
+    ]  # fmt: skip
+    shop.ledger.settle(push, rows, PushEnd(), now=3, settling=SETTLING, asynchronous=False)
+
+    shop.stock(4, A=6, B=6)
+
+    assert shop.due(5) == [("A", Risk.INCREASE)]
+
+
+@pytest.mark.parametrize("after", [After.UNTOUCHED, After.UNCERTAIN])
+def test_a_quantity_that_moved_while_its_attempt_failed_does_not_wait(shop, after):
+    shop.stock(1, A=5)
+    push = shop.begin(2)
+    shop.stock(3, A=0)
+
+    shop.end(push, 4, after, not_before=1_000, charged=True)
+
+    assert shop.push(5) == [("A", 0)]
+
+
+def test_a_deferred_suspect_stays_a_suspect_until_it_is_taken(shop):
+    shop.stock(1, A=5)
+    shop.push(2, After.UNTOUCHED, batch_limit=2)
+    shop.push(3, After.UNTOUCHED)
+    assert shop.one("batch_limit") == 2
+
+    shop.push(4)
+    assert shop.one("batch_limit") is None
+
+
+def test_a_listing_asked_for_twice_is_sent_once(shop):
+    shop.stock(1, A=5)
+
+    push = shop.ledger.begin_push(
+        shop.channel, [""], lambda due: due, now=2, limit=10, skus=["A", "A", "unknown"]
+    )
+
+    assert [attempt.sku for attempt in push.attempts] == ["A"]
+
+
+def test_the_oldest_of_each_class_come_first_and_no_more_than_asked_for(shop):
+    for number in range(5):
+        shop.stock(10 - number, **{f"S{number}": 1})
+
+    with shop.database.read() as connection:
+        found = list(due_listings(connection, shop.channel, [""], 20, 3))
+
+    assert [(one.sku, one.since) for one in found] == [("S4", 6), ("S3", 7), ("S2", 8)]
+
+
+def test_what_is_due_keeps_its_age_while_its_quantity_moves_on(shop):
+    shop.stock(1, A=5)
+    shop.stock(9, A=6)
+
+    assert shop.one("changed_at") == 1
+
+
+LARGE_SCANS = tuple(f"SCAN {table}" for table in ("listing", "l", "stock", "k", "attempt", "push"))
+
+
+def traced(database: Database, act) -> list[tuple[str, tuple]]:
+    """Every statement that `act` runs."""
+    found = []
+    listeners = []
+    for engine in (database._reader, database._writer):
+
+        def note(_connection, _cursor, sql, parameters, _context, executemany):
+            found.append((sql, tuple(parameters[0] if executemany else parameters)))
+
+        event.listen(engine, "before_cursor_execute", note)
+        listeners.append((engine, note))
+    act()
+    for engine, note in listeners:
+        event.remove(engine, "before_cursor_execute", note)
+    return found
+
+
+def plan_of(database: Database, sql: str, parameters: tuple) -> list[str]:
+    with database.write() as connection:  # which knows the temporary table of touched SKUs
+        return [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", parameters)]
+
+
+def everyday(shop: Shop) -> None:
+    """All that happens to a listing while nobody looks, and all that status pages ask."""
+    shop.stock(1, A=5, B=5)
+    for after in After:
+        shop.push(2, after)
+    shop.push(3, After.UNTOUCHED, refusal=Refusal.NOT_LISTED, not_before=9, charged=True)
+    push = shop.ledger.begin_push(shop.channel, [""], lambda due: due, now=9, limit=10, skus=["A"])
+    shop.end(push, 10, After.UNTOUCHED)
+    shop.registry.wake(shop.channel)
+    with shop.database.read() as connection:
+        next_wait(connection, shop.channel, [""])
+        reports.count_listings(connection, shop.channel, 10)
+        reports.count_listings_of(connection, shop.channel, ["A", "B"])
+        reports.work_left(connection, shop.channel, 10)
+        reports.push_totals(connection, shop.channel, 0)
+        reports.last_push(connection)
+        reports.last_import(connection)
+        list(reports.failures(connection, "shop"))
+
+
+@pytest.mark.parametrize("analysed", [False, True])
+def test_no_everyday_statement_scans_or_sorts_the_listings(shop, analysed):
+    """Also where the planner knows the sizes of the tables: it must not find a scan cheaper."""
+    if analysed:
+        shop.stock(1, **{f"S{number}": 1 for number in range(300)})
+        shop.push(2)
+        optimize(shop.database)
+        with shop.database.write() as connection:
+            connection.exec_driver_sql("ANALYZE")
+    used = set()
+    for sql, parameters in traced(shop.database, lambda: everyday(shop)):
+        if not sql.lstrip().startswith(("SELECT", "UPDATE", "INSERT", "DELETE", "WITH")):
+            continue
+        steps = plan_of(shop.database, sql, parameters)
+        used |= {word for step in steps for word in step.split() if word.startswith("listing_")}
+        scans = [step for step in steps if step.startswith(LARGE_SCANS)]
+        assert all("INDEX listing_" in step for step in scans), (sql, steps)
+        sorts = [step for step in steps if "TEMP B-TREE" in step]
+        assert not sorts or not sql.startswith("SELECT sku"), (sql, steps)
+
+    assert used == {"listing_ready", "listing_waiting", "listing_in_flight", "listing_refused"}
+
+
+@pytest.mark.parametrize("name", ["_READY", "_RIPE", "_NEXT_WAIT"])
+def test_the_next_batch_is_found_by_one_range_of_a_partial_index(shop, name):
+    sql = getattr(statements, name)
+    parameters = {"_READY": (1, "", 0, 10), "_RIPE": (1, "", 0, 5, 10), "_NEXT_WAIT": (1, "", 0)}[name]
+
+    (step,) = [step for step in plan_of(shop.database, sql, parameters) if "TEMP" not in step]
+
+    index = "listing_ready" if name == "_READY" else "listing_waiting"
+    assert step.startswith(
+        f"SEARCH listing USING INDEX {index} (channel_id=? AND warehouse=? AND risk=?"
+    ) or (step.startswith(f"SEARCH listing USING COVERING INDEX {index} (channel_id=?"))
+    assert not [step for step in plan_of(shop.database, sql, parameters) if "TEMP" in step]
+
+
+def test_old_pushes_are_forgotten_but_never_the_newest(shop):
+    shop.stock(1, A=5)
+    for now in (2, 3, 4):
+        shop.push(now, After.UNCERTAIN)
+    open_push = shop.begin(5)
+
+    assert sum(forget_old(shop.database, 4)) == 2
+
+    with shop.database.read() as connection:
+        pushes = connection.exec_driver_sql("SELECT id FROM push").scalars().all()
+        attempts = connection.exec_driver_sql("SELECT id FROM attempt").scalars().all()
+    assert pushes == attempts == [3, open_push.id]
+    shop.end(open_push, 6, After.CONFIRMED)
+    assert sum(forget_old(shop.database, 1_000)) == 1
+
+
+def add_import(shop: Shop, number: int, state: str, claimed: str = "") -> None:
+    with shop.database.write() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO import(id, source_id, name, contents, state, at, data_at, sha256, format, rows, changed,"
+            " bad, blank, negative, missing, reason, claimed)"
+            " VALUES (?, ?, 'f', 'snapshot', ?, ?, ?, '', '', 0, 0, 0, 0, 0, 0, '', ?)",
+            (number, shop.source, state, number, number, claimed),
+        )
+
+
+def test_records_of_imports_are_forgotten_once_nothing_comes_from_them(shop):
+    states = ["applied", "applied", "held", "applying", "rejected", "superseded", "applied", "applied"]
+    for number, state in enumerate(states, 1):
+        add_import(shop, number, state, claimed="file" if number == 7 else "")
+    shop.book.apply(2, shop.source, [StockChange("A", "", 1, 1, 0)], 1)
+
+    assert forget_old_imports(shop.database, 1_000) == 3
+
+    with shop.database.read() as connection:
+        left = connection.exec_driver_sql("SELECT id, state FROM import ORDER BY id").fetchall()
+    assert [row[0] for row in left] == [2, 3, 4, 7, 8], (
+        "in use, held, applying, not put away, the last applied"
+    )
+
+
+def test_records_of_imports_younger_than_asked_for_stay(shop):
+    for number in (1, 2, 3):
+        add_import(shop, number, "applied")
+
+    assert forget_old_imports(shop.database, 2) == 1
+
+
+def test_a_channel_of_another_name_keeps_its_own_listings(database):
+    one = Shop(database)
+    other = Shop(database, replace(PLAN, name="other", account="other"))
+    one.stock(1, A=5)
+    other.stock(1, A=5)
+    one.push(2)
+
+    assert (one.due(3), other.due(3)) == ([], [("A", Risk.INCREASE)])
+
+
+def test_what_is_due_of_some_skus_costs_a_search_each(shop):
+    shop.stock(1, A=5, B=5)
+    with shop.database.read() as connection:
+        found = [one.sku for one in due_listings_of(connection, shop.channel, ["B", "A"], 2)]
+
+    assert found == ["B", "A"]
