@@ -155,7 +155,7 @@ class Database:
         self._marker = Marker(path)
         self.identity = self._identify()
         self.rewound = not self.fresh and not self._marker.agrees(self.identity, self._last_push())
-        if not self.rewound:
+        if not self.rewound:  # else the old mark stands until that has been met: a crash must not hide it
             self.mark()
 
     @contextmanager
@@ -178,66 +178,6 @@ class Database:
         """Note outside the database how far it has come; a restored copy has been met then."""
         self._marker.write(self.identity, self._last_push())
         self.rewound = False
-
-    def close(self) -> None:
-        """Close all connections."""
-        self._engine.dispose()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-
-class Database:
-    """The state database as its one writer has it open."""
-
-    def __init__(self, path: Path) -> None:
-        """Open or create `path`, bring its schema up to date, and set a damaged one aside.
-
-        Raises `StateLocked` where another instance writes. `self.fresh` tells that nothing is remembered,
-        `self.set_aside` where a damaged database went, `self.rewound` that an older copy was restored: that
-        stays so at each opening until `mark` is called.
-        """
-        self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._lock = InstanceLock(path)
-        try:
-            self.set_aside = _set_aside_if_damaged(path)
-            self.fresh = not path.exists() or path.stat().st_size == 0
-            _create_private(path)
-            self._writer = dialect.writing_engine(path)
-            migrations.migrate(self._writer)
-        except BaseException:
-            self._lock.release()
-            raise
-        self._reader = dialect.reading_engine(path)
-        self._marker = Marker(path)
-        self.identity = self._identify()
-        self.rewound = not self.fresh and not self._marker.agrees(self.identity, self._last_push())
-        if not self.rewound:  # else the old mark stands until that has been met: a crash must not hide it
-            self.mark()
-
-    @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """Give a connection in a transaction that holds the write lock; commit durably, or nothing."""
-        with self._writer.begin() as connection:
-            yield connection
-
-    @contextmanager
-    def read(self) -> Iterator[Connection]:
-        """Give a connection on one consistent state."""
-        with self._reader.connect() as connection:
-            yield connection
-
-    def announce(self, socket: str) -> None:
-        """Let commands know at which socket this instance answers."""
-        self._lock.note(socket)
-
-    def mark(self) -> None:
-        """Note outside the database how far it has come."""
-        self._marker.write(self.identity, self._last_push())
 
     def close(self) -> None:
         """Mark, close all connections and let the next instance in."""

@@ -150,11 +150,18 @@ class FolderFeed(Feed):
 
     async def _rehearse(self) -> list[Verdict]:
         """Take in what would be taken in, on a copy of the state, leaving every file where it lies."""
+        verdicts = []
+        if await self._parts.blocking(self.folder.is_prepared):
+            verdicts += await self._restore()
+            for claimed in await self._parts.blocking(self.folder.claimed):
+                entry = self._parts.imports.of_claimed(self.terms.source_id, claimed.entry)
+                if entry is None or entry.state == ImportState.APPLYING:
+                    verdicts.append(await self._intake.take(await self._incoming(claimed, entry)))
         now = self._parts.clock.monotonic()
         await self._scan(now)
         ready, _ = await self._scan(now + LONGEST_SETTLING_SECONDS)
         files = [OwnFile(one.name, self.folder.path, one.entry, one.identity) for one in ready]
-        return [await self._intake.take(await self._incoming(file)) for file in files]
+        return verdicts + [await self._intake.take(await self._incoming(file)) for file in files]
 
     async def _restore(self) -> list[Verdict]:
         """Where nothing is remembered of this source, read its archive: the state can be lost.

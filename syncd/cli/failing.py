@@ -1,7 +1,6 @@
 """What a person sees when a command fails: one message, no traceback, a proper exit status."""
 
 import logging
-import sys
 from typing import IO, Any
 
 import click
@@ -10,6 +9,10 @@ from typing_extensions import override
 from syncd.errors import AlreadyRunning, ConfigError, SyncdError
 
 FAULT = 1
+_CAUSES = (
+    "Is the disk full, or are you another user than the one that syncd runs as? A damaged one is set aside"
+    " when `syncd run` starts, and everything is pushed anew."
+)
 
 
 class Failure(click.ClickException):
@@ -37,27 +40,22 @@ def told(error: Exception) -> Failure:
 
 def _of_state(error: Exception) -> Failure | None:
     """Explain what is wrong with the state database, where that is it."""
-    if "state.database" not in sys.modules:
-        return None
-    from state.database import DatabaseError, StateMissing  # noqa: PLC0415 (only commands that use it)
+    import sqlite3  # noqa: PLC0415 (these imports are for failures, not for every --help)
+
+    from state.database import DatabaseError, StateMissing  # noqa: PLC0415
     from state.migrations import SchemaNewer, SchemaOlder  # noqa: PLC0415
 
     match error:
         case StateMissing():
-            return Failure(
-                f"nothing has run here yet: there is no {error}; `syncd run` or `syncd reconcile` makes it",
-                FAULT,
-            )
+            how = "`syncd run` or `syncd reconcile` makes it"
+            return Failure(f"nothing has run here yet: there is no {error}; {how}", FAULT)
         case SchemaNewer():
             return Failure(str(error), ConfigError.exit_status)
         case SchemaOlder():
             return Failure(str(error), AlreadyRunning.exit_status)
-        case DatabaseError():
-            return Failure(
-                f"the state database cannot be used: {error.orig}. Is the disk full, or are you another user"
-                " than the one that syncd runs as?",
-                FAULT,
-            )
+        case DatabaseError() | sqlite3.Error():
+            reason = getattr(error, "orig", error)
+            return Failure(f"the state database cannot be used: {reason}. {_CAUSES}", FAULT)
     return None
 
 

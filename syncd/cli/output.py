@@ -27,7 +27,8 @@ def print_json(value: object) -> None:
 
 def print_csv(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print CSV that a spreadsheet takes for text and numbers, never for formulas."""
-    writer = csv.writer(sys.stdout, lineterminator="\n")
+    # Ends its lines with CR LF (RFC 4180): only so does the writer quote a lone CR in a value.
+    writer = csv.writer(sys.stdout)
     writer.writerow(headers)
     for row in rows:
         writer.writerow([_harmless(value) for value in row])

@@ -15,7 +15,7 @@ _COUNTS = ("listings", "in_sync", "due", "in_flight", "deferred", "rejected", "h
 def print_standing(standing: dict[str, Any], now: int) -> None:
     """Print how each channel and source is, and below what a person should know or do."""
     channels, sources = standing["channels"], standing["sources"]
-    click.echo("syncd is running" if standing["running"] else "syncd is not running: nothing is pushed")
+    click.echo("the daemon runs" if standing["running"] else "no daemon runs: nothing is pushed by itself")
     click.echo()
     print_table(
         ("channel", "last push", *(name.replace("_", " ") for name in _COUNTS)),

@@ -27,17 +27,16 @@ def choose_batch(due: Sequence[DueListing], *, limit: int, grouping: Grouping, c
     if not due:
         return Batch((), credit)
     ordered = sorted(due, key=lambda listing: (listing.risk, listing.since))
-    lead = _lead(ordered, limit, grouping, credit)
+    urgent = ordered[0]
+    lower = sorted((listing for listing in ordered if listing.risk > urgent.risk), key=_since)
+    lead = _lead(urgent, lower, limit, grouping, credit)
     pool = [listing for listing in ordered if _may_travel_with(listing, lead, grouping)]
-    if lead.batch_limit is not None:
-        limit = min(limit, lead.batch_limit)
-    lower = sorted((listing for listing in pool if listing.risk > ordered[0].risk), key=_since)
-    reserved = lower[: min(int(credit), limit)]
-    first = [listing for listing in pool if listing not in reserved][: limit - len(reserved)]
-    rows = _with_siblings([*first, *reserved], pool, limit, grouping)
-    spent = sum(listing.risk > ordered[0].risk for listing in rows)
-    waiting = any(listing.risk > ordered[0].risk for listing in ordered)
-    earned = RESERVED_SHARE * len(rows) if waiting else 0.0
+    most = limit if lead.batch_limit is None else min(limit, lead.batch_limit)
+    reserved = _reserved(lower, lead, min(int(credit), most), grouping)
+    first = [listing for listing in pool if listing not in reserved][: most - len(reserved)]
+    rows = _with_siblings([*first, *reserved], pool, most, grouping)
+    spent = sum(listing.risk > urgent.risk for listing in rows)
+    earned = RESERVED_SHARE * len(rows) if lower else 0.0
     return Batch(tuple(rows), min(max(credit - spent, 0.0) + earned, float(limit)))
 
 
@@ -45,17 +44,26 @@ def _since(listing: DueListing) -> int:
     return listing.since
 
 
-def _lead(ordered: Sequence[DueListing], limit: int, grouping: Grouping, credit: float) -> DueListing:
+def _lead(
+    urgent: DueListing, lower: Sequence[DueListing], limit: int, grouping: Grouping, credit: float
+) -> DueListing:
     """Find the listing that decides with whom the request is shared.
 
-    Where a request serves one warehouse, lower classes of another warehouse can only be served by a request
-    of their own, once their credit pays for a whole one.
+    The oldest of the lower classes may not travel with the urgent ones: it lies in another warehouse, or one
+    of both is a suspect. Then it is served by a request of its own, once the credit pays for a whole one.
     """
-    urgent = ordered[0]
-    lower = [listing for listing in ordered if listing.risk > urgent.risk]
-    if grouping is Grouping.WAREHOUSE and lower and credit >= limit:
-        return min(lower, key=_since)
+    if lower and credit >= limit and not _may_travel_with(lower[0], urgent, grouping):
+        return lower[0]
     return urgent
+
+
+def _reserved(
+    lower: Sequence[DueListing], lead: DueListing, most: int, grouping: Grouping
+) -> list[DueListing]:
+    """Choose what goes along for the credit; where the oldest cannot, the credit is saved for it."""
+    if not lower or not _may_travel_with(lower[0], lead, grouping):
+        return []
+    return [listing for listing in lower if _may_travel_with(listing, lead, grouping)][:most]
 
 
 def _may_travel_with(listing: DueListing, lead: DueListing, grouping: Grouping) -> bool:

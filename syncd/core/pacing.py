@@ -82,11 +82,16 @@ class Pacer:
         if self._rows is None:
             return self.rows_per_request
         self._rows.refill(now, self._factor)
+        return min(self.rows_per_request, max(self._steady_rows(), int(self._rows.tokens)))
+
+    def _steady_rows(self) -> int:
+        """Tell how many rows a request carries while more wait: what accrues in a step."""
+        if self._rows is None:
+            return self.rows_per_request
         per_step = self._rows.rate * STEP_SECONDS
         if self._requests is not None:
             per_step = max(per_step, self._rows.rate / self._requests.rate)
-        steady = math.ceil(per_step)
-        return max(1, min(self.rows_per_request, max(steady, int(self._rows.tokens))))
+        return max(1, min(self.rows_per_request, math.ceil(per_step)))
 
     @property
     def rows_per_second(self) -> float | None:
@@ -125,7 +130,7 @@ class Pacer:
 
     def requests_for(self, rows: int) -> int:
         """Estimate how many requests so many rows take."""
-        return math.ceil(rows / self.rows_per_request)
+        return math.ceil(rows / self._steady_rows())
 
     def pause(self, until: float) -> None:
         """Send nothing before `until`."""

@@ -104,6 +104,10 @@ class DropFolder:
                 with self._own(folder, name):
                     pass
 
+    def is_prepared(self) -> bool:
+        """Tell whether the folders inside it are there: without them nothing was ever taken out of it."""
+        return all((self.path / name).is_dir() for name in OWN_FOLDERS)
+
     def scan(self, now: float) -> Scan:
         """Look what is there. `now` is monotonic time in seconds.
 

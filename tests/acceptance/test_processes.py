@@ -4,10 +4,10 @@ import json
 import sqlite3
 
 import pytest
+from processes import ServedSandbox, Site, eventually
 
 from connectors.sandbox.buckets import Limits
 from connectors.sandbox.faults import Effect, Fault, FaultKind
-from processes import ServedSandbox, Site, eventually
 
 FAST = Limits(rows_per_request=100, rows_per_second=400, row_burst=100)
 
@@ -126,9 +126,7 @@ def test_reconcile_without_a_daemon_does_the_work_itself(site, served):
 
 
 def test_a_marketplace_that_is_down_stops_no_other_and_is_caught_up_with(site, served):
-    served.sandbox.faults.next(
-        Fault(kind=FaultKind.STATUS, status=503, marketplace="tokopedia", times=4)
-    )
+    served.sandbox.faults.next(Fault(kind=FaultKind.STATUS, status=503, marketplace="tokopedia", times=4))
     site.drop({"A": 3})
     site.started()
     eventually(shows(served, {"A": 3}), "both shops show the stock in the end")

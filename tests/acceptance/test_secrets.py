@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
+from processes import ServedSandbox, Site, eventually
 
 from connectors.sandbox import tocobagus, tokopedia
 from connectors.sandbox.faults import Call, Fault, FaultKind
-from processes import ServedSandbox, Site, eventually
 
 SECRETS = (tokopedia.CLIENT_SECRET, tocobagus.SECRET_KEY, tocobagus.STORE_TOKEN)
 
@@ -48,7 +48,9 @@ def test_secrets_stay_where_they_were_put(site):
     site.drop({"A": 3, "B": 4})
     process = site.started()
     eventually(lambda: not faults.pending(), "every fault has happened")
-    seen = Path(f"/proc/{process.pid}/cmdline").read_bytes() + Path(f"/proc/{process.pid}/environ").read_bytes()
+    seen = (
+        Path(f"/proc/{process.pid}/cmdline").read_bytes() + Path(f"/proc/{process.pid}/environ").read_bytes()
+    )
     printed = [
         site.command(*command)
         for command in (["status"], ["failures", "--json"], ["failures"], ["check"], ["imports", "--json"])

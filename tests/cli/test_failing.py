@@ -1,5 +1,6 @@
 import logging
 import os
+import sqlite3
 import subprocess
 import sys
 
@@ -32,6 +33,7 @@ def log_stream(tmp_path):
         (StateMissing("state.db"), 1),
         (SchemaOlder("old"), 75),
         (SchemaNewer("new"), 78),
+        (sqlite3.DatabaseError("malformed"), 1),
         (PermissionError(13, "Permission denied", "/x"), 1),
         (ZeroDivisionError("ours"), 1),
     ],
@@ -52,7 +54,7 @@ def test_a_fault_of_our_own_hides_secrets_and_shows_no_traceback(capsys):
 def test_a_fault_shows_where_it_happened_at_debug_only(log_stream):
     def fail():
         try:
-            raise ZeroDivisionError("ours")
+            1 / 0  # noqa: B018
         except ZeroDivisionError as error:
             told(error)
 
@@ -98,7 +100,7 @@ def test_the_innermost_configuration_counts(offline_shop, tmp_path):
 
 
 def test_a_reader_that_leaves_early_gets_no_traceback(shop):
-    shop.export("a.csv", {f"UNKNOWN-{number}": 1 for number in range(2_000)} | {"SKU-1": 1})
+    shop.export("a.csv", {f"UNKNOWN-{number}": 1 for number in range(3)})
     shop.call("reconcile")
     reading, writing = os.pipe()
     process = subprocess.Popen(
@@ -109,6 +111,16 @@ def test_a_reader_that_leaves_early_gets_no_traceback(shop):
     os.close(reading)
     _, said = process.communicate(timeout=30)
     assert said == ""
+
+
+def test_a_damaged_state_database_is_told_and_left_alone(offline_shop):
+    database = offline_shop.folder / "state.db"
+    database.write_bytes(b"this is no database" * 1_000)
+    for command in (["status"], ["failures"], ["imports"], ["reconcile", "--dry-run"]):
+        answer = offline_shop.call(*command)
+        assert answer.exit_code == 1
+        assert "the state database cannot be used" in answer.stderr
+    assert database.read_bytes().startswith(b"this is no database")
 
 
 def test_without_anything_to_do_the_daemon_refuses_to_start(tmp_path):

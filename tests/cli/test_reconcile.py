@@ -123,8 +123,8 @@ def test_beside_a_running_daemon_the_daemon_pushes(shop, sandbox):
 
 
 def test_a_signal_lets_what_is_in_flight_finish_and_is_told_in_the_exit_status(shop, sandbox):
-    sandbox.fault(kind="latency", marketplace="tokopedia", after=1.5)
-    shop.export("a.csv", LEVELS)
+    sandbox.fault(kind="latency", marketplace="tokopedia", after=1.0)
+    shop.export("a.csv", {f"SKU-{number}": 1 for number in range(4_000)})
     process = shop.start("reconcile", "--json", "--channel", "tokopedia-sandbox")
     deadline = time.monotonic() + 15
     while not any(one["fault"] == "latency" for one in sandbox.arrivals()):
@@ -135,9 +135,15 @@ def test_a_signal_lets_what_is_in_flight_finish_and_is_told_in_the_exit_status(s
     assert "finishing what is in flight" in said
     channel = json.loads(printed)["channels"]["tokopedia-sandbox"]
     assert channel["accepted"] == channel["sent"] > 0
-    assert json.loads(shop.call("status", "--json").stdout)["channels"]["tokopedia-sandbox"]["in_flight"] == 0
+    left = json.loads(shop.call("status", "--json").stdout)["channels"]["tokopedia-sandbox"]
+    assert left["in_flight"] == 0
+    assert left["due"] == 4_000 - channel["sent"] > 0
 
 
-def test_nothing_is_said_of_progress_on_stdout(shop):
-    shop.export("a.csv", LEVELS)
-    json.loads(shop.run("reconcile", "--json").stdout)
+def test_a_marketplace_that_is_down_is_told_and_is_not_all_right(offline_shop):
+    offline_shop.export("a.csv", {"SKU-1": 1})
+    process = offline_shop.start("reconcile")
+    read_until(process.stderr, "channel_unreachable")
+    printed, _ = end(process, signal.SIGINT)
+    assert process.returncode == 128 + signal.SIGINT
+    assert "0 of 1" in printed

@@ -1,5 +1,6 @@
 import json
 import sqlite3
+import time
 from contextlib import closing
 
 from tests.cli.conftest import end, read_until
@@ -76,6 +77,27 @@ def test_an_import_that_would_be_held_is_told_with_its_reason(shop):
     assert "max_zeroed" in answer.stdout
     assert "approve" not in answer.stdout
     assert answer.stdout.splitlines()[-1] == "a dry run: nothing was sent, nothing was changed"
+
+
+def test_with_the_state_lost_the_archive_is_read_as_the_daemon_would(shop):
+    shop.export("a.csv", LEVELS)
+    shop.call("reconcile")
+    for path in shop.folder.glob("state.db*"):
+        path.unlink()
+    files = shop.files()
+    channel = plan(shop)["channels"]["tokopedia-sandbox"]
+    assert channel["by_risk"]["increase"] == channel["rows"] == 120
+    assert shop.files() == files
+
+
+def test_a_file_that_a_crash_left_claimed_is_counted_in(shop):
+    shop.export("a.csv", LEVELS)
+    shop.call("reconcile")
+    claimed = shop.inbox / ".syncd" / f"{time.time_ns():020d}-0000--b.csv"
+    rows = "".join(f"{sku},{quantity}\n" for sku, quantity in {**LEVELS, "SKU-001": 500}.items())
+    claimed.write_text(f"sku,quantity\n{rows}")
+    assert plan(shop)["channels"]["tokopedia-sandbox"]["rows"] == 1
+    assert claimed.exists()
 
 
 def test_it_works_beside_a_running_daemon(shop):

@@ -49,7 +49,7 @@ def test_beside_a_daemon_it_says_that_it_runs(shop):
         assert json.loads(shop.run("status", "--json").stdout)["running"] is True
     finally:
         end(daemon)
-    assert "syncd is not running" in shop.call("status").stdout
+    assert "no daemon runs" in shop.call("status").stdout
 
 
 def test_a_held_channel_says_why_and_what_to_do(shop, sandbox):

@@ -4,6 +4,8 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+from rig import DROP, SHOP, Rig, rows_sent
+from virtual_time import run_virtually
 
 from connectors.contract import Grouping, Outcome, OutcomeKind, Reason
 from connectors.errors import (
@@ -17,8 +19,6 @@ from connectors.errors import (
     WarehouseRefused,
 )
 from connectors.memory import CAPABILITIES, MemoryConnector, MemoryMarketplace
-from rig import DROP, SHOP, Rig, rows_sent
-from virtual_time import run_virtually
 
 
 @pytest.fixture
@@ -398,6 +398,43 @@ def test_a_kill_between_effect_and_answer_heals_even_when_the_source_goes_back(r
     assert rig.shown() == {"A": 3}
 
 
+@pytest.mark.parametrize(
+    "error", [AnswerUnusable("web page"), TryLater("500"), TryLater("503", effect=Effect.AMBIGUOUS)]
+)
+def test_after_an_answer_that_proves_nothing_the_old_value_is_pushed_again_if_it_comes_back(rig, error):
+    async def story():
+        await rig.bring({"A": 3})
+        async with rig.running():
+            rig.shop.fail_next(error, takes_effect=True)
+            rig.drop({"A": 9})
+            await rig.look()
+            await asyncio.sleep(0.001)
+            rig.drop({"A": 3})
+            await rig.look()
+            await asyncio.sleep(300)
+
+    run_virtually(story())
+
+    assert rig.shown() == {"A": 3}
+
+
+def test_a_throttled_row_is_sent_again_and_charged_nothing(tmp_path):
+    marketplace = _Throttling(times=6)
+    rig = Rig(tmp_path / "site", plugins={"memory": marketplace.plugin()})
+
+    async def story():
+        async with rig.running():
+            rig.drop({"A": 3})
+            await rig.look()
+            while len(marketplace.received) < 6:
+                await asyncio.sleep(0.5)
+                assert rig.failures() == []
+            await asyncio.sleep(60)
+            assert rig.counts().in_sync == 1
+
+    run_virtually(story())
+
+
 def test_a_first_failed_reconcile_says_why_it_gave_up(rig):
     async def story():
         for _ in range(20):
@@ -458,6 +495,20 @@ class _Forgetful(_Guarded):
             Outcome(outcome.update, OutcomeKind.UNKNOWN, Reason.UNANSWERED) if index % 2 else outcome
             for index, outcome in enumerate(outcomes)
         )
+
+
+class _Throttling(_Guarded):
+    """Defers every row so many times."""
+
+    def __init__(self, *, times):
+        super().__init__()
+        self.times = times
+
+    def receive(self, updates):
+        if len(self.received) >= self.times:
+            return super().receive(updates)
+        self.received.append(tuple(updates))
+        return tuple(Outcome(update, OutcomeKind.DEFERRED, Reason.THROTTLED) for update in updates)
 
 
 class _Renewing(_Guarded):

@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import httpx
 import pytest
+from rig import DROP, Rig
+from virtual_time import EPOCH, run_virtually
 
 from connectors.discovery import load_plugin
 from connectors.sandbox import Sandbox
 from connectors.sandbox.buckets import Limits
 from connectors.sandbox.faults import Effect, Fault, FaultKind
-from rig import DROP, Rig
-from virtual_time import EPOCH, run_virtually
 
 DOCUMENTED = Limits(rows_per_request=100, rows_per_second=5, row_burst=5)
 
@@ -77,7 +77,9 @@ def test_throttled_rows_are_sent_again_and_count_as_no_failure(tmp_path):
     async def story():
         site = Site(tmp_path / "site", tokopedia_limits=DOCUMENTED)
         text = (site.rig.folder / "syncd.toml").read_text()
-        site.rig.configure(text.replace("rows_per_second = 5", "rows_per_second = 50").replace("burst = 5", "burst = 50"))
+        site.rig.configure(
+            text.replace("rows_per_second = 5", "rows_per_second = 50").replace("burst = 5", "burst = 50")
+        )
         site.rig.drop({f"SKU-{n}": 1 for n in range(120)})
         async with site.rig.opened():
             summary = await site.rig.reconcile(channels=("tokopedia-sandbox",))
@@ -170,7 +172,9 @@ def test_a_wrong_secret_holds_its_channel_and_says_what_to_do(tmp_path):
     async def story():
         site = Site(tmp_path / "site")
         text = (site.rig.folder / "syncd.toml").read_text()
-        site.rig.configure(text.replace("sandbox-secret-key", "wrong").replace("sandbox-client-secret", "bad-one"))
+        site.rig.configure(
+            text.replace("sandbox-secret-key", "wrong").replace("sandbox-client-secret", "bad-one")
+        )
         summary = await site.rig.bring({"A": 1})
 
         assert "secret_key" in summary.channels["tocobagus-sandbox"].trouble

@@ -350,8 +350,8 @@ def plan_of(database: Database, sql: str, parameters: tuple) -> list[str]:
 
 def everyday(shop: Shop) -> None:
     """All that happens to a listing while nobody looks, and all that status pages ask."""
-    shop.stock(1, A=5, B=5)
-    for after in After:
+    for quantity, after in enumerate(After):
+        shop.stock(1, A=quantity, B=quantity)
         shop.push(2, after)
     shop.push(3, After.UNTOUCHED, refusal=Refusal.NOT_LISTED, not_before=9, charged=True)
     push = shop.ledger.begin_push(shop.channel, [""], lambda due: due, now=9, limit=10, skus=["A"])
@@ -373,7 +373,8 @@ def test_no_everyday_statement_scans_or_sorts_the_listings(shop, analysed):
     """Also where the planner knows the sizes of the tables: it must not find a scan cheaper."""
     if analysed:
         shop.stock(1, **{f"S{number}": 1 for number in range(300)})
-        shop.push(2)
+        for now in range(2, 60):
+            shop.push(now, After.UNCERTAIN)
         optimize(shop.database)
         with shop.database.write() as connection:
             connection.exec_driver_sql("ANALYZE")

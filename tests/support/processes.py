@@ -110,7 +110,9 @@ class Site:
 
     def drop(self, stock, name="export.csv"):
         beside = self.folder / f".{name}.part"
-        beside.write_text("sku,quantity\n" + "".join(f"{sku},{quantity}\n" for sku, quantity in stock.items()))
+        beside.write_text(
+            "sku,quantity\n" + "".join(f"{sku},{quantity}\n" for sku, quantity in stock.items())
+        )
         beside.rename(self.folder / "inbox" / name)
 
     def status(self):

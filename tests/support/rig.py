@@ -7,6 +7,8 @@ import shutil
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from virtual_time import EPOCH, inline
+
 from connectors.memory import CAPABILITIES, MemoryMarketplace, plugin_for
 from state import reports
 from syncd.app import World, open_app
@@ -14,7 +16,6 @@ from syncd.clock import Clock
 from syncd.config.load import load_config
 from syncd.operations import Operations
 from syncd.reconciling import Wish
-from virtual_time import EPOCH, inline
 
 GUARDED = '[sources.erp]\ntype = "drop"\npath = "inbox"\nsettle = "1s"\n'
 DROP = GUARDED + 'guard = { max_missing = "off", max_zeroed = "off", max_drop = "off" }\n'

@@ -1,0 +1,107 @@
+from dataclasses import replace
+
+import pytest
+
+from state.staging import Comparison
+from syncd.core.guards import Guard, looks_wrong, too_many_bad
+
+OFF = Guard(None, None, None, None)
+CALM = Comparison(
+    known=1_000, known_shown=1_000, known_units=10_000, units_after=10_000, rows=1_000,
+    missing=0, missing_shown=0, new=0, up=0, down=0, zeroed=0,
+)  # fmt: skip
+FIRST = Comparison(
+    known=0, known_shown=0, known_units=0, units_after=50, rows=10, missing=0, missing_shown=0,
+    new=10, up=0, down=0, zeroed=0,
+)  # fmt: skip
+
+
+def judged(guard: Guard, *, whole=True, **figures) -> str | None:
+    return looks_wrong(replace(CALM, **figures), guard, whole=whole)
+
+
+def test_nothing_unusual_passes_all_guards():
+    assert judged(Guard(1, 1, 1, 1)) is None
+
+
+@pytest.mark.parametrize(("missing", "held"), [(199, False), (200, False), (201, True), (1_000, True)])
+def test_too_many_missing_skus_are_held(missing, held):
+    found = judged(replace(OFF, max_missing=200_000), missing=missing)
+
+    assert (found is not None) is held
+    assert not held or found == f"{missing:,} of 1,000 known SKUs are missing (max_missing = 20%)"
+
+
+@pytest.mark.parametrize(("zeroed", "held"), [(99, False), (100, False), (101, True)])
+def test_too_many_skus_going_to_zero_are_held(zeroed, held):
+    found = judged(replace(OFF, max_zeroed=100_000), zeroed=zeroed)
+
+    assert (found is not None) is held
+    assert not held or found == f"{zeroed} of 1,000 SKUs above zero go to zero (max_zeroed = 10%)"
+
+
+def test_the_share_going_to_zero_is_of_those_above_zero():
+    assert judged(replace(OFF, max_zeroed=100_000), zeroed=50, known_shown=400) is not None
+
+
+@pytest.mark.parametrize(("zeroed", "held"), [(19, False), (20, True)])
+def test_a_few_skus_going_to_zero_are_everyday_life_in_a_small_shop(zeroed, held):
+    assert (judged(replace(OFF, max_zeroed=0), zeroed=zeroed) is not None) is held
+
+
+@pytest.mark.parametrize(
+    ("after", "held"), [(5_001, False), (5_000, False), (4_999, True), (0, True), (20_000, False)]
+)
+def test_far_fewer_units_are_held(after, held):
+    found = judged(replace(OFF, max_drop=500_000), units_after=after)
+
+    assert (found is not None) is held
+    assert not held or found == f"units fall from 10,000 to {after:,} (max_drop = 50%)"
+
+
+def test_every_reason_is_named():
+    found = judged(Guard(0, 0, 0, 0), missing=1, zeroed=20, units_after=9_999)
+
+    assert found.count(";") == 2
+
+
+def test_guards_that_are_off_hold_nothing():
+    assert judged(OFF, missing=1_000, zeroed=1_000, units_after=0) is None
+
+
+def test_a_share_finer_than_a_percent_is_kept():
+    guard = replace(OFF, max_missing=2_500)
+
+    assert judged(guard, missing=2) is None
+    assert "0.25%" in judged(guard, missing=3)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_changes_are_guarded_as_well(whole):
+    assert judged(replace(OFF, max_zeroed=100_000), zeroed=101, whole=whole) is not None
+
+
+@pytest.mark.parametrize("guard", [OFF, Guard(200_000, 100_000, 500_000, 50_000)])
+def test_a_first_snapshot_must_show_some_stock(guard):
+    assert looks_wrong(FIRST, guard, whole=True) is None
+    assert "zero for all its 10 SKUs" in looks_wrong(replace(FIRST, units_after=0), guard, whole=True)
+    assert "lists no SKU" in looks_wrong(replace(FIRST, rows=0, units_after=0, new=0), guard, whole=True)
+
+
+def test_first_changes_may_be_all_zero():
+    assert looks_wrong(replace(FIRST, units_after=0), OFF, whole=False) is None
+
+
+@pytest.mark.parametrize(
+    ("bad", "rows", "limit", "rejected"),
+    [(5, 100, 50_000, False), (6, 100, 50_000, True), (0, 0, 0, False), (1, 1_000_000, 0, True), (1, 1, None, False),
+     (1, 1, 1_000_000, False)],
+)  # fmt: skip
+def test_a_file_with_too_many_bad_rows_is_rejected(bad, rows, limit, rejected):
+    assert (too_many_bad(bad, rows, replace(OFF, max_bad_rows=limit)) is not None) is rejected
+
+
+def test_the_reason_says_how_many_and_how_many_are_allowed():
+    assert too_many_bad(1_200, 10_000, replace(OFF, max_bad_rows=50_000)) == (
+        "1,200 of 10,000 rows are bad, more than max_bad_rows allows (5%)"
+    )
