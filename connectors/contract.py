@@ -7,10 +7,12 @@ clock of its own or knows the ledger; pace, order, memory and repetition are the
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-import httpx
 from pydantic import BaseModel
+
+if TYPE_CHECKING:  # commands that only read need no HTTP
+    import httpx
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +175,7 @@ class Surroundings:
     now: Callable[[], float]
     timeout: float
     in_flight: int = 4
-    transport: httpx.AsyncBaseTransport | None = None
+    transport: "httpx.AsyncBaseTransport | None" = None
 
 
 SettingsT = TypeVar("SettingsT", bound=BaseModel)

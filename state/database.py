@@ -77,6 +77,10 @@ class Marker:
         """Stand beside `database`."""
         self._path = Path(f"{database}{MARKER_SUFFIX}")
 
+    def exists(self) -> bool:
+        """Tell whether there ever was a database here."""
+        return self._path.exists()
+
     def agrees(self, identity: str, last_push: int) -> bool:
         """Tell whether the database is the one last marked, and at least as far."""
         try:
@@ -136,6 +140,7 @@ class Database:
         """Open or create `path`, bring its schema up to date, and set a damaged one aside.
 
         Raises `StateLocked` where another instance writes. `self.fresh` tells that nothing is remembered,
+        `self.lost` that something was once,
         `self.set_aside` where a damaged database went, `self.rewound` that an older copy was restored: that
         stays so at each opening until `mark` is called.
         """
@@ -154,6 +159,7 @@ class Database:
         self._reader = dialect.reading_engine(path)
         self._marker = Marker(path)
         self.identity = self._identify()
+        self.lost = self.fresh and self._marker.exists()
         self.rewound = not self.fresh and not self._marker.agrees(self.identity, self._last_push())
         if not self.rewound:  # else the old mark stands until that has been met: a crash must not hide it
             self.mark()

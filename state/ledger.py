@@ -30,6 +30,8 @@ _NEXT_WAIT = (
 _IN_SCOPE = (
     f"SELECT {_COLUMNS}, coalesce(wait_until, changed_at) FROM listing"
     " WHERE channel_id = ? AND sku = ? AND due = 1 AND (wait_until IS NULL OR wait_until <= ?)"
+    " AND NOT EXISTS (SELECT 1 FROM warehouse_hold h WHERE h.channel_id = listing.channel_id"
+    "   AND h.warehouse = listing.warehouse AND h.probe_at > ?)"
 )
 
 
@@ -50,9 +52,9 @@ def due_listings(
 def due_listings_of(
     connection: Connection, channel_id: int, skus: Iterable[str], now: int
 ) -> Iterator[DueListing]:
-    """Find what may be pushed now of the SKUs named."""
+    """Find what may be pushed now of the SKUs named, but for warehouses that are held."""
     for sku in dict.fromkeys(skus):
-        for row in connection.exec_driver_sql(_IN_SCOPE, (channel_id, sku, now)):
+        for row in connection.exec_driver_sql(_IN_SCOPE, (channel_id, sku, now, now)):
             yield _due(row)
 
 

@@ -108,8 +108,13 @@ class Registry:
         """Note that all listings of the channel follow this plan."""
         self._update_channel(channel_id, plan=plan.fingerprint)
 
-    def make_uncertain(self, channel_id: int, now: int, skus: Sequence[str] | None = None) -> Iterator[int]:
-        """Let every listing (or the SKUs') be asserted anew; slice by slice, yield the rows touched."""
+    def make_uncertain(
+        self, channel_id: int, now: int, skus: Sequence[str] | None = None, *, ambiguous: bool = False
+    ) -> Iterator[int]:
+        """Let every listing (or the SKUs') be asserted anew; slice by slice, yield the rows touched.
+
+        `ambiguous`: requests that nothing is known of any more may still be under way.
+        """
         where, parameters = "", []
         if skus is not None:
             where = f" AND sku IN ({', '.join('?' * len(skus))})"
@@ -127,9 +132,9 @@ class Registry:
                     return
                 connection.exec_driver_sql(
                     "UPDATE listing SET changed_at = CASE WHEN changed THEN changed_at ELSE ? END,"
-                    " uncertain = 1, refusal = NULL, not_before = NULL"
+                    " uncertain = 1, ambiguous = max(ambiguous, ?), refusal = NULL, not_before = NULL"
                     " WHERE channel_id = ? AND sku = ? AND warehouse = ?",
-                    [(now, channel_id, sku, warehouse) for sku, warehouse, _ in keys],
+                    [(now, int(ambiguous), channel_id, sku, warehouse) for sku, warehouse, _ in keys],
                 )
                 _stay_uncertain(connection, [attempt for *_, attempt in keys])
             after = (keys[-1][0], keys[-1][1])

@@ -22,8 +22,8 @@ WITH wanted AS (
   WHERE k.sku = t.sku
   GROUP BY 1, 2
 )
-INSERT INTO listing(channel_id, sku, warehouse, desired, may_show, changed_at)
-SELECT :channel, sku, warehouse, {_DESIRED}, {_DESIRED}, :now FROM wanted WHERE true
+INSERT INTO listing(channel_id, sku, warehouse, desired, may_show, changed_at, ambiguous)
+SELECT :channel, sku, warehouse, {_DESIRED}, {_DESIRED}, :now, :doubtful FROM wanted WHERE true
 ON CONFLICT(channel_id, sku, warehouse) DO UPDATE SET
   desired = excluded.desired,
   changed_at = CASE WHEN changed THEN changed_at ELSE excluded.changed_at END,
@@ -43,6 +43,8 @@ class StockBook:
         """`plans`: the configured channels by their ids."""
         self._database = database
         self._plans = plans
+        self.doubtful = False
+        """Whether requests of a state that was lost may still be under way: new listings are ambiguous then."""
 
     def apply(self, import_id: int, source_id: int, changes: Sequence[StockChange], now: int) -> None:
         """Store one slice of an import, and plan the listings it touches, in one transaction."""
@@ -59,7 +61,7 @@ class StockBook:
             )
             _touch(connection, {change.sku for change in changes})
             for channel_id, plan in self._plans.items():
-                _plan(connection, channel_id, plan, now)
+                _plan(connection, channel_id, plan, now, doubtful=self.doubtful)
 
     def plan_anew(self, channel_id: int, now: int) -> Iterator[int]:
         """Compute all desired quantities of a channel anew, and forget listings it shows no longer.
@@ -79,7 +81,7 @@ class StockBook:
                 if not skus:
                     break
                 _touch(connection, set(skus))
-                _plan(connection, channel_id, self._plans[channel_id], now)
+                _plan(connection, channel_id, self._plans[channel_id], now, doubtful=self.doubtful)
             after = skus[-1]
             yield len(skus)
         yield from self._forget_unplanned(channel_id)
@@ -117,12 +119,13 @@ def _touch(connection: Connection, skus: set[str]) -> None:
     connection.exec_driver_sql("INSERT INTO touched VALUES (?)", [(sku,) for sku in sorted(skus)])
 
 
-def _plan(connection: Connection, channel_id: int, plan: ChannelPlan, now: int) -> None:
+def _plan(connection: Connection, channel_id: int, plan: ChannelPlan, now: int, *, doubtful: bool) -> None:
     connection.execute(
         _PLAN_WHOLE_SHOP if plan.locations is None else _PLAN_WAREHOUSES,
         {
             "channel": channel_id,
             "now": now,
+            "doubtful": int(doubtful),
             "safety_stock": plan.safety_stock,
             "share_ppm": plan.share_ppm,
             "max_shown": MAX_QUANTITY if plan.max_shown is None else plan.max_shown,

@@ -27,6 +27,7 @@ from syncd.lane import Lane
 from syncd.logs import get_logger
 from syncd.sources.database import DatabaseSource
 from syncd.sources.drop import DropFolder
+from syncd.sources.rows import SourceUnreachable
 
 PACE_KEYS = frozenset({"rows_per_second", "requests_per_second", "burst"})
 
@@ -119,14 +120,28 @@ async def _assemble(config: Config, world: World, database: Database) -> App:
             stale.append(channel_id)
     registry.deactivate_others(list(plans))
     book = StockBook(database, plans)
+    book.doubtful = database.lost
     app = App(config, world, database, registry, Imports(database), book, channel_ids=names)
     await _reconcile_state(app, plans, stale)
     parts = IntakeParts(database, registry, app.imports, book, world.clock, world.blocking, app.wake_lanes)
     for name, source in config.sources.items():
         app.feeds[name] = _feed(source_terms(name, source, source_ids[name]), source, parts, world)
+    if database.rewound:
+        await _catch_up(app)
     if not world.rehearsal:
         _connect(app, plans)
     return app
+
+
+async def _catch_up(app: App) -> None:
+    """Bring an older copy of the state up to what the sources have said since; only then is it met."""
+    try:
+        for feed in app.feeds.values():
+            await feed.reread()
+    except SourceUnreachable as trouble:
+        get_logger("state").error("state_not_caught_up", reason=str(trouble))
+    else:
+        app.database.mark()
 
 
 async def _reconcile_state(app: App, plans: dict[int, ChannelPlan], stale: list[int]) -> None:
@@ -141,9 +156,8 @@ async def _reconcile_state(app: App, plans: dict[int, ChannelPlan], stale: list[
     if app.database.rewound:
         log.error("state_restored", reason="an older copy came back: everything is asserted anew")
         for channel_id in plans:
-            for _ in app.registry.make_uncertain(channel_id, now):
+            for _ in app.registry.make_uncertain(channel_id, now, ambiguous=True):
                 await asyncio.sleep(0)
-    app.database.mark()
     for channel_id in stale:
         for _ in app.book.plan_anew(channel_id, now):
             await asyncio.sleep(0)

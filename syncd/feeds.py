@@ -3,6 +3,7 @@
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -60,6 +61,10 @@ class Feed(ABC):
 
     @abstractmethod
     async def _look(self, *, thoroughly: bool) -> list[Verdict]: ...
+
+    async def reread(self) -> None:
+        """Read again what it has said before, because the state remembers less than that."""
+        return
 
     @property
     def said_at(self) -> int | None:
@@ -163,17 +168,33 @@ class FolderFeed(Feed):
         files = [OwnFile(one.name, self.folder.path, one.entry, one.identity) for one in ready]
         return verdicts + [await self._intake.take(await self._incoming(file)) for file in files]
 
-    async def _restore(self) -> list[Verdict]:
+    @override
+    async def reread(self) -> None:
+        if await self._parts.blocking(self.folder.is_prepared):
+            await self._restore(forgotten=True)
+
+    async def _restore(self, *, forgotten: bool = False) -> list[Verdict]:
         """Where nothing is remembered of this source, read its archive: the state can be lost.
 
-        Of snapshots the newest says it all; of changes each does its part.
+        `forgotten`: what is remembered is older than what is known to have been.
+
+        Of snapshots the newest says it all; of changes each does its part. They were let through once.
         """
-        if self._parts.imports.latest(self.terms.source_id) is not None:
+        latest = self._parts.imports.latest(self.terms.source_id)
+        cut_off = latest is not None and latest.state == ImportState.APPLYING and not latest.claimed
+        if not (latest is None or cut_off or forgotten):
             return []
         files = await self._parts.blocking(self.folder.archived)
+        self._parts.book.doubtful |= bool(files)
         if self.terms.contents == "snapshot":
             files = files[-1:]
-        return [await self._intake.take(await self._incoming(file)) for file in files]
+        readable = [await self._incoming(file, trusted=True) for file in files]
+        if latest is not None and cut_off:  # begin again, and go on with what was half stored
+            readable = [
+                replace(one, import_id=latest.id, resumed=True) if one.sha256 == latest.sha256 else one
+                for one in readable
+            ]
+        return [await self._intake.take(incoming) for incoming in readable]
 
     async def _finish_claimed(self) -> list[Verdict]:
         """Go on where a crash, or a person's decision, left claimed files."""
@@ -183,9 +204,7 @@ class FolderFeed(Feed):
             if entry is None or entry.state == ImportState.APPLYING:
                 verdicts.append(await self._take(claimed, entry))
             elif entry.state != ImportState.HELD:
-                await self._put_away(
-                    claimed, ImportState(entry.state), entry.reason, _report_of(entry), entry
-                )
+                await self._put_away_later(claimed, entry)
             elif entry.approved_at is not None:
                 verdicts.append(await self._take_approved(claimed, entry))
         return verdicts
@@ -196,8 +215,17 @@ class FolderFeed(Feed):
             return await self._take(claimed, entry)
         reason = f"approved, but import {last.id} is newer: drop the file again if it is right all the same"
         self._parts.imports.close(entry.id or 0, ImportState.SUPERSEDED, reason=reason)
-        await self._put_away(claimed, ImportState.SUPERSEDED, reason, _report_of(entry), entry)
+        await self._put_away(claimed, ImportState.REJECTED, reason, _report_of(entry), entry)
         return Verdict(ImportState.SUPERSEDED, reason, import_id=entry.id)
+
+    async def _put_away_later(self, claimed: ClaimedFile, entry: Import) -> None:
+        """Put away a file whose verdict is known. Of what was held, only the approved is kept in the archive.
+
+        A lost state is made again from there: nothing that was never let through may be among it.
+        """
+        superseded = entry.state == ImportState.SUPERSEDED
+        state = ImportState.REJECTED if superseded else ImportState(entry.state)
+        await self._put_away(claimed, state, entry.reason, _report_of(entry), entry)
 
     async def _take(self, claimed: ClaimedFile, entry: Import | None = None) -> Verdict:
         incoming = await self._incoming(claimed, entry)
@@ -207,7 +235,9 @@ class FolderFeed(Feed):
             await self._put_away(claimed, verdict.state, verdict.reason, verdict.report, kept)
         return verdict
 
-    async def _incoming(self, file: OwnFile, entry: Import | None = None) -> Incoming:
+    async def _incoming(
+        self, file: OwnFile, entry: Import | None = None, *, trusted: bool = False
+    ) -> Incoming:
         def rows(known_sku: Callable[[str], bool], report: ReadReport) -> Iterator[Row]:
             with file.open() as stream:
                 yield from read_table(
@@ -222,7 +252,8 @@ class FolderFeed(Feed):
             sha256=await self._parts.blocking(file.sha256),
             claimed=file.entry if isinstance(file, ClaimedFile) else "",
             import_id=None if entry is None else entry.id,
-            trusted=entry is not None,
+            trusted=trusted or entry is not None,
+            resumed=entry is not None and entry.state == ImportState.APPLYING,
         )
 
     async def _put_away(
@@ -251,6 +282,7 @@ class PollFeed(Feed):
         """Ask `source`."""
         super().__init__(terms, parts)
         self._source = source
+        self._taken = False
 
     @property
     def path(self) -> Path:
@@ -260,7 +292,7 @@ class PollFeed(Feed):
     @property
     @override
     def said_at(self) -> int | None:
-        return self._parts.clock.now()
+        return self._parts.clock.now() if self._taken else None
 
     @override
     async def _look(self, *, thoroughly: bool) -> list[Verdict]:
@@ -280,10 +312,12 @@ class PollFeed(Feed):
             trusted=approved is not None,
         )
         try:
-            return [await self._intake.take(incoming)]
+            verdict = await self._intake.take(incoming)
         except BaseException:
             self._source.forget()
             raise
+        self._taken = verdict.state is ImportState.APPLIED
+        return [verdict]
 
     @override
     def close(self) -> None:

@@ -50,7 +50,8 @@ class Incoming:
 
     `rows` reads it, given a test for known SKUs and a report to fill; `verify` raises where it changed
     meanwhile. `data_at`: as of when its data is (ms since the epoch). `claimed`: the claimed file's entry.
-    `import_id`: the import that it continues; `trusted`: a person, or an earlier judgement, let it through.
+    `import_id`: the import that it continues; `trusted`: a person, or an earlier judgement, let it through;
+    `resumed`: a crash cut it off when part of it was stored.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Incoming:
     claimed: str = ""
     import_id: int | None = None
     trusted: bool = False
+    resumed: bool = False
 
     @property
     def is_file(self) -> bool:
@@ -133,13 +135,17 @@ class Intake:
         if last is None or incoming.import_id is not None or not incoming.sha256:
             return None
         if last.sha256 == incoming.sha256:
-            return Verdict(ImportState.UNCHANGED, f"the same content as import {last.id}, the last applied")
+            reason = f"the same content as import {last.id}, the last applied"
+            return Verdict(ImportState.UNCHANGED, reason, data_at=last.data_at)
         if self._terms.contents == "snapshot" and incoming.data_at < last.data_at:
             return Verdict(ImportState.SUPERSEDED, f"older than import {last.id}, the last applied")
         return None
 
     def _compare(self, staging: Staging, incoming: Incoming, report: ReadReport) -> Comparison:
-        """Read it all and compare it with what the source said before; in a worker thread."""
+        """Read it all and compare it with what the source said before; in a worker thread.
+
+        What is resumed zeroes nothing: its own first part may have noted what is missing.
+        """
         staging.load(incoming.rows(staging.knows, report))
         incoming.verify()
         for row in staging.drop_duplicates():
@@ -150,7 +156,7 @@ class Intake:
             report.add_bad(BadRow(row.line, "sku", shown(row.sku), reason), identified=True)
         return staging.compare(
             whole=self._terms.contents == "snapshot",
-            zero_missing=self._terms.zero_missing and not report.unidentified,
+            zero_missing=self._terms.zero_missing and not report.unidentified and not incoming.resumed,
         )
 
     def _judge(self, incoming: Incoming, comparison: Comparison, report: ReadReport) -> Verdict:
@@ -176,13 +182,14 @@ class Intake:
 
     def _close(self, incoming: Incoming, verdict: Verdict) -> Verdict:
         """Record what became of it, and what that means for imports that wait."""
-        verdict.data_at = incoming.data_at
+        verdict.data_at = max(verdict.data_at, incoming.data_at)
         if verdict.import_id is not None:
             self._parts.imports.close(verdict.import_id, verdict.state)
         elif incoming.is_file or (verdict.state is not ImportState.APPLIED and self._is_news(verdict)):
             verdict.import_id = self._record(incoming, verdict, verdict.state)
-        if verdict.state in {ImportState.APPLIED, ImportState.HELD}:
-            self._supersede_held(verdict.import_id)
+        held_anew = verdict.state is ImportState.HELD and verdict.import_id is not None
+        if verdict.state is ImportState.APPLIED or held_anew:
+            self._supersede_held(incoming, verdict.import_id)
         if verdict.import_id is not None:
             self._report(incoming, verdict)
         return verdict
@@ -192,12 +199,12 @@ class Intake:
         last = self._parts.imports.latest(self._terms.source_id)
         return last is None or (last.state, last.reason) != (verdict.state, verdict.reason)
 
-    def _supersede_held(self, newest: int | None) -> None:
-        """Replace what was held by a later import of the whole: to approve it would turn back time."""
+    def _supersede_held(self, incoming: Incoming, newest: int | None) -> None:
+        """Replace what was held by an import of the whole as of later: to approve it would turn back time."""
         if self._terms.contents != "snapshot":
             return
         for entry in self._parts.imports.in_state(self._terms.source_id, ImportState.HELD):
-            if entry.id != newest and entry.id is not None:
+            if entry.id != newest and entry.id is not None and entry.data_at <= incoming.data_at:
                 by = "a later poll" if newest is None else f"import {newest}"
                 self._parts.imports.close(entry.id, ImportState.SUPERSEDED, reason=f"replaced by {by}")
 
@@ -210,7 +217,7 @@ class Intake:
             contents=self._terms.contents,
             state=state,
             at=self._parts.clock.now(),
-            data_at=incoming.data_at,
+            data_at=max(verdict.data_at, incoming.data_at),
             sha256=incoming.sha256,
             format=report.format,
             rows=report.rows,

@@ -130,7 +130,7 @@ def test_a_row_without_exactly_one_outcome_of_its_own_is_unknown(outcomes):
         (TryLater("500"), After.UNCERTAIN, "unknown"),
         (TryLater("timed out", effect=Effect.AMBIGUOUS), After.AMBIGUOUS, "unknown"),
     ],
-    ids=lambda value: str(value),
+    ids=str,
 )
 def test_a_call_that_failed_as_a_whole_charges_no_row(error, after, kind):
     rows = settle_error([attempt(1, "A"), attempt(2, "B")], error, MOMENT)

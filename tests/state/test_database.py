@@ -170,9 +170,14 @@ def test_the_writer_commits_durably_and_takes_the_lock_when_it_begins(path, open
 
 def test_a_transaction_that_fails_leaves_nothing(path, opened):
     database = opened(path)
-    with pytest.raises(ZeroDivisionError), database.write() as connection:
-        connection.exec_driver_sql("INSERT INTO meta(key, value) VALUES ('half', 'done')")
-        raise ZeroDivisionError
+
+    def falter() -> None:
+        with database.write() as connection:
+            connection.exec_driver_sql("INSERT INTO meta(key, value) VALUES ('half', 'done')")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        falter()
 
     with database.read() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM meta WHERE key = 'half'").scalar_one() == 0

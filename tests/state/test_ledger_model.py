@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from state import reports
 from state.database import Database
-from state.ledger import Ledger, due_listings, due_listings_of, next_wait
+from state.ledger import Ledger, next_wait
 from state.records import After, PushEnd, Refusal, Risk, Settlement
 from state.registry import ChannelPlan, Registry
 from state.staging import StockChange
@@ -156,43 +156,42 @@ class Listing:
             self.refusal, self.not_before = None, None if moved else row.not_before
 
 
-AFTERS = ("confirmed", "deferred", "refused", "unlisted", "uncarriable", "unknown", "uncertain", "ambiguous")
+AFTERS = {
+    "confirmed": {"after": After.CONFIRMED, "outcome": "accepted"},
+    "deferred": {"after": After.UNTOUCHED, "outcome": "deferred"},
+    "refused": {
+        "after": After.UNTOUCHED,
+        "outcome": "rejected",
+        "charged": True,
+        "refusal": Refusal.QUANTITY,
+    },
+    "unlisted": {
+        "after": After.UNTOUCHED,
+        "outcome": "rejected",
+        "charged": True,
+        "refusal": Refusal.NOT_LISTED,
+    },
+    "uncarriable": {
+        "after": After.UNTOUCHED,
+        "outcome": "rejected",
+        "charged": True,
+        "refusal": Refusal.NOT_LISTED,
+    },
+    "unknown": {"after": After.UNCERTAIN, "outcome": "unknown", "charged": True},
+    "uncertain": {"after": After.UNCERTAIN, "outcome": "unknown"},
+    "ambiguous": {"after": After.AMBIGUOUS, "outcome": "unknown"},
+}
+WAITS = {"unlisted": 60, "unknown": 30}
+SPLITTING = {"deferred", "unknown"}
 
 
 def settlement(attempt, after: str, now: int, batch_limit: int | None) -> Settlement:
-    match after:
-        case "confirmed":
-            return Settlement(attempt, After.CONFIRMED, "accepted")
-        case "deferred":
-            return Settlement(attempt, After.UNTOUCHED, "deferred", batch_limit=batch_limit)
-        case "refused":
-            return Settlement(
-                attempt, After.UNTOUCHED, "rejected", charged=True, refusal=Refusal.QUANTITY, message="no"
-            )
-        case "unlisted":
-            return Settlement(
-                attempt,
-                After.UNTOUCHED,
-                "rejected",
-                charged=True,
-                refusal=Refusal.NOT_LISTED,
-                not_before=now + 60,
-            )
-        case "uncarriable":
-            return Settlement(attempt, After.UNTOUCHED, "rejected", charged=True, refusal=Refusal.NOT_LISTED)
-        case "unknown":
-            return Settlement(
-                attempt,
-                After.UNCERTAIN,
-                "unknown",
-                charged=True,
-                not_before=now + 30,
-                batch_limit=batch_limit,
-            )
-        case "uncertain":
-            return Settlement(attempt, After.UNCERTAIN, "unknown")
-        case _:
-            return Settlement(attempt, After.AMBIGUOUS, "unknown")
+    return Settlement(
+        attempt,
+        **AFTERS[after],
+        not_before=now + WAITS[after] if after in WAITS else None,
+        batch_limit=batch_limit if after in SPLITTING else None,
+    )
 
 
 class LedgerMachine(RuleBasedStateMachine):
@@ -206,7 +205,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.pushes = []
         self.settled = []
         self.held: set[int] = set()
-        self.held_warehouses: set[tuple[int, str]] = set()
+        self.held_warehouses: dict[tuple[int, str], int] = {}
         self.database = None
 
     @initialize()
@@ -240,6 +239,10 @@ class LedgerMachine(RuleBasedStateMachine):
     def all_listings(self):
         return [listing for listings in self.listings.values() for listing in listings.values()]
 
+    def is_open(self, channel: int, warehouse: str, *, probed: bool) -> bool:
+        probe_at = self.held_warehouses.get((channel, warehouse))
+        return probe_at is None or (probed and probe_at <= self.now)
+
     def open_warehouses(self, channel: int) -> list[str]:
         warehouses = self.plans[channel].warehouses
         return [warehouse for warehouse in warehouses if (channel, warehouse) not in self.held_warehouses]
@@ -265,13 +268,17 @@ class LedgerMachine(RuleBasedStateMachine):
     def time_passes(self, ms):
         self.pass_time(ms)
 
-    @rule(data=st.data(), channel=st.sampled_from((1, 2)), scope=st.none() | st.sets(st.sampled_from(SKUS)))
+    @rule(
+        data=st.data(),
+        channel=st.sampled_from((1, 2)),
+        scope=st.none() | st.sets(st.sampled_from(SKUS), min_size=1),
+    )
     def a_push_begins(self, data, channel, scope):
         def choose(due):
             expected = {
                 key for key, listing in self.listings[channel].items()
                 if listing.may_go(self.now)
-                and (key[1] in self.open_warehouses(channel) if scope is None else key[0] in scope)
+                and (scope is None or key[0] in scope) and self.is_open(channel, key[1], probed=scope is not None)
             }  # fmt: skip
             assert {(one.sku, one.warehouse) for one in due} == expected
             assert len(due) == len(expected)
@@ -281,7 +288,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 assert one.changed == listing.changed
                 assert (one.failures, one.batch_limit) == (listing.failures, listing.batch_limit)
             ordered = sorted(due, key=lambda one: (one.sku, one.warehouse))
-            return data.draw(st.lists(st.sampled_from(ordered), unique=True)) if ordered else []
+            return data.draw(st.lists(st.sampled_from(ordered), unique=True, min_size=1)) if ordered else []
 
         skus = None if scope is None else sorted(scope) * 2
         push = self.ledger.begin_push(
@@ -306,7 +313,7 @@ class LedgerMachine(RuleBasedStateMachine):
         push = self.pushes.pop(data.draw(st.integers(0, len(self.pushes) - 1)))
         rows, fates = [], []
         for attempt in push.attempts:
-            after = data.draw(st.sampled_from(AFTERS))
+            after = data.draw(st.sampled_from(sorted(AFTERS)))
             rows.append(settlement(attempt, after, self.now, data.draw(st.sampled_from((None, 1, 2)))))
             fates.append(data.draw(st.none() | st.integers(0, SETTLING)))
         self.finish(push, rows, fates)
@@ -332,10 +339,10 @@ class LedgerMachine(RuleBasedStateMachine):
         elif after is After.AMBIGUOUS and fate is not None:
             listing.arrivals.append((self.now + fate, quantity))
 
-    @precondition(lambda self: self.settled)
-    @rule(data=st.data(), after=st.sampled_from(AFTERS))
-    def an_outcome_comes_too_late(self, data, after):
-        push = data.draw(st.sampled_from(self.settled))
+    def an_outcome_comes_too_late(self, data):
+        if not self.settled:
+            return
+        push, after = data.draw(st.sampled_from(self.settled)), data.draw(st.sampled_from(sorted(AFTERS)))
         rows = [settlement(attempt, after, self.now, None) for attempt in push.attempts]
         before = self.rows()
         self.ledger.settle(push, rows, PushEnd(), now=self.now, settling=SETTLING, asynchronous=False)
@@ -362,22 +369,36 @@ class LedgerMachine(RuleBasedStateMachine):
         self.settled += self.pushes
         self.pushes = []
 
-    @rule(channel=st.sampled_from((1, 2)), skus=st.none() | st.sets(st.sampled_from(SKUS), min_size=1))
+    @rule(data=st.data())
+    def something_rarer_happens(self, data):
+        """Few rules, so that pushes and what becomes of them are most of each example."""
+        channel = data.draw(st.sampled_from((1, 2)))
+        skus = data.draw(st.none() | st.lists(st.sampled_from(SKUS), min_size=1, unique=True))
+        match data.draw(st.integers(0, 4)):
+            case 0:
+                self.an_outcome_comes_too_late(data)
+            case 1:
+                self.everything_is_asserted_anew(channel, skus)
+            case 2:
+                self.a_person_says_retry(channel, skus)
+            case 3:
+                self.a_channel_is_held_or_released(channel)
+            case 4:
+                self.a_warehouse_is_held_or_released(data.draw(st.sampled_from(("10", "20"))))
+
     def everything_is_asserted_anew(self, channel, skus):
-        touched = sum(self.registry.make_uncertain(channel, self.now, None if skus is None else sorted(skus)))
+        touched = sum(self.registry.make_uncertain(channel, self.now, skus))
         keys = [key for key in self.listings[channel] if skus is None or key[0] in skus]
         assert touched == len(keys)
         for key in keys:
             self.listings[channel][key].assert_anew()
 
-    @rule(channel=st.sampled_from((1, 2)), skus=st.none() | st.sets(st.sampled_from(SKUS), min_size=1))
     def a_person_says_retry(self, channel, skus):
-        self.registry.wake(channel, None if skus is None else sorted(skus))
+        self.registry.wake(channel, skus)
         for key, listing in self.listings[channel].items():
             if (skus is None or key[0] in skus) and (listing.flight is None or listing.refusal):
                 listing.wake()
 
-    @rule(channel=st.sampled_from((1, 2)))
     def a_channel_is_held_or_released(self, channel):
         if channel in self.held:
             self.registry.release_channel(channel)
@@ -385,17 +406,20 @@ class LedgerMachine(RuleBasedStateMachine):
             self.registry.hold_channel(channel, "X", "why", self.now)
         self.held ^= {channel}
 
-    @rule(warehouse=st.sampled_from(("10", "20")))
     def a_warehouse_is_held_or_released(self, warehouse):
         if (2, warehouse) in self.held_warehouses:
             self.registry.release_warehouse(2, warehouse)
+            del self.held_warehouses[2, warehouse]
         else:
             self.registry.hold_warehouse(2, warehouse, "X", "why", now=self.now, probe_at=self.now + 10)
-        self.held_warehouses ^= {(2, warehouse)}
+            self.held_warehouses[2, warehouse] = self.now + 10
 
     def rows(self):
         with self.database.read() as connection:
-            return connection.exec_driver_sql("SELECT * FROM listing ORDER BY 1, 2, 3").fetchall()
+            return [
+                connection.exec_driver_sql(f"SELECT * FROM {table}").fetchall()
+                for table in ("listing", "failure", "attempt", "push", "channel")
+            ]
 
     @invariant()
     def each_listing_is_in_exactly_one_state_and_the_counts_add_up(self):

@@ -40,7 +40,7 @@ plans = st.builds(
 
 
 def desired(plan: ChannelPlan, stock) -> dict[tuple[str, str], int]:
-    """Quantity shown = min(max_shown, floor((stock - safety_stock) × share)), never below zero."""
+    """Quantity shown = min(max_shown, floor((stock - safety_stock) * share)), never below zero."""
     totals: dict[tuple[str, str], int] = {}
     for (sku, location), (source, quantity) in stock.items():
         if source not in plan.sources or (plan.locations is not None and location not in plan.locations):
@@ -126,8 +126,8 @@ def test_planning_step_by_step_and_anew_come_to_the_same(imports, before, after)
         database = Database(Path(folder) / "state.db")
         shop = Shop(database, before)
         stock = {}
-        for said in imports:
-            said = {key: value for key, value in said.items() if stock.get(key, value)[0] == value[0]}
+        for one in imports:
+            said = {key: value for key, value in one.items() if stock.get(key, value)[0] == value[0]}
             shop.say(said)
             stock |= said
         assert shop.listings() == desired(before, stock)

@@ -25,7 +25,7 @@ SHOP = '[channels.shop]\nconnector = "memory"\n'
 class Rig:
     """One folder, one marketplace; the application is opened and closed on it as often as one likes."""
 
-    def __init__(self, folder: Path, text: str = DROP + SHOP, *, capabilities=CAPABILITIES, plugins=None):
+    def __init__(self, folder: Path, text: str = DROP + SHOP, *, capabilities=CAPABILITIES, plugins=None, seed=7):
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "inbox").mkdir(exist_ok=True)
@@ -34,6 +34,7 @@ class Rig:
         self.transport = None
         self.wall_offset = 0.0
         self.dropped = 0
+        self.dice = random.Random(seed)
         self.app = None
         self.configure(text)
 
@@ -49,7 +50,7 @@ class Rig:
     @asynccontextmanager
     async def opened(self):
         config = load_config(self.folder / "syncd.toml", environ={}, load_plugin=self.plugins.__getitem__)
-        world = World(self.clock(), random.Random(7).random, inline, transport=self.transport)
+        world = World(self.clock(), self.dice.random, inline, transport=self.transport)
         self.app = await open_app(config, world)
         try:
             yield self.app
