@@ -33,7 +33,7 @@ class Shop:
         plans = {}
         for number in range(CHANNELS):
             plan = ChannelPlan(f"channel-{number}", f"account {number}", ("erp",), None, 0, 1_000_000, None)
-            channel_id, _ = registry.register_channel(plan, {"erp": self.source})
+            channel_id, _ = registry.register_channel(plan, {"erp": self.source}, 1)
             plans[channel_id] = plan
         self.channel_id = next(iter(plans))
         self._book = StockBook(self.database, plans)

@@ -29,9 +29,8 @@ _NEXT_WAIT = (
 )
 _IN_SCOPE = (
     f"SELECT {_COLUMNS}, coalesce(wait_until, changed_at) FROM listing"
-    " WHERE channel_id = ? AND sku = ? AND due = 1 AND (wait_until IS NULL OR wait_until <= ?)"
-    " AND NOT EXISTS (SELECT 1 FROM warehouse_hold h WHERE h.channel_id = listing.channel_id"
-    "   AND h.warehouse = listing.warehouse AND h.probe_at > ?)"
+    " WHERE channel_id = ? AND sku = ? AND warehouse = ? AND due = 1"
+    " AND (wait_until IS NULL OR wait_until <= ?)"
 )
 
 
@@ -50,12 +49,13 @@ def due_listings(
 
 
 def due_listings_of(
-    connection: Connection, channel_id: int, skus: Iterable[str], now: int
+    connection: Connection, channel_id: int, warehouses: Sequence[str], skus: Iterable[str], now: int
 ) -> Iterator[DueListing]:
-    """Find what may be pushed now of the SKUs named, but for warehouses that are held."""
+    """Find what may be pushed now of the SKUs named."""
     for sku in dict.fromkeys(skus):
-        for row in connection.exec_driver_sql(_IN_SCOPE, (channel_id, sku, now, now)):
-            yield _due(row)
+        for warehouse in warehouses:
+            for row in connection.exec_driver_sql(_IN_SCOPE, (channel_id, sku, warehouse, now)):
+                yield _due(row)
 
 
 def _due(row: Any) -> DueListing:
@@ -103,7 +103,7 @@ class Ledger:
             due = (
                 due_listings(connection, channel_id, warehouses, now, limit)
                 if skus is None
-                else due_listings_of(connection, channel_id, skus, now)
+                else due_listings_of(connection, channel_id, warehouses, skus, now)
             )
             chosen = choose(list(due))
             if not chosen:
@@ -157,7 +157,7 @@ class Ledger:
                 return
             _settle_confirmed(connection, push, settlements, now, settling, asynchronous=asynchronous)
             _settle_untouched(connection, push.channel_id, settlements)
-            _settle_unknown(connection, push.channel_id, settlements)
+            _settle_unknown(connection, push.channel_id, settlements, asynchronous=asynchronous)
             _record_failures(connection, push.channel_id, settlements, now)
             _record_attempts(connection, settlements)
             _record_end(connection, push, settlements, end, now)
@@ -280,8 +280,13 @@ def _settle_untouched(connection: Connection, channel_id: int, settlements: Iter
     )  # fmt: skip
 
 
-def _settle_unknown(connection: Connection, channel_id: int, settlements: Iterable[Settlement]) -> None:
-    """Leave the listing uncertain: it is due again, a newer quantity at once."""
+def _settle_unknown(
+    connection: Connection, channel_id: int, settlements: Iterable[Settlement], *, asynchronous: bool
+) -> None:
+    """Leave the listing uncertain: it is due again, a newer quantity at once.
+
+    An asynchronous marketplace may have taken what its answer does not tell, and still be at it.
+    """
     rows = _rows_after(settlements, After.UNCERTAIN, After.AMBIGUOUS)
     if not rows:
         return
@@ -292,7 +297,7 @@ def _settle_unknown(connection: Connection, channel_id: int, settlements: Iterab
         " WHERE channel_id = ? AND sku = ? AND warehouse = ? AND attempt_id = ?",
         [
             (
-                int(row.after is After.AMBIGUOUS), row.attempt.quantity, row.not_before,
+                int(asynchronous or row.after is After.AMBIGUOUS), row.attempt.quantity, row.not_before,
                 int(row.charged), row.batch_limit,
                 channel_id, row.attempt.sku, row.attempt.warehouse, row.attempt.id,
             )

@@ -8,7 +8,8 @@ from sqlmodel import Session, col, select
 
 from state.database import Database
 from state.dialect import REFUSED_INDEX, WAITING_INDEX
-from state.tables import Channel, Source, WarehouseHold
+from state.records import ImportState
+from state.tables import Channel, Import, Source, WarehouseHold
 
 SLICE_ROWS = 2_000
 """Rows that one transaction may touch: so long, and no longer, an intent may have to wait."""
@@ -63,6 +64,8 @@ class Registry:
         with self._database.write() as connection, Session(connection) as session:
             known = {source.name: source for source in session.exec(select(Source))}
             for source in known.values():
+                if source.name in names and not source.active:
+                    _forget_imports(session, source)
                 source.active = source.name in names
             for name in names:
                 if name not in known:
@@ -73,7 +76,9 @@ class Registry:
             session.commit()
         return {name: id_ for name, id_ in ids.items() if id_ is not None}
 
-    def register_channel(self, plan: ChannelPlan, source_ids: Mapping[str, int]) -> tuple[int, bool]:
+    def register_channel(
+        self, plan: ChannelPlan, source_ids: Mapping[str, int], now: int
+    ) -> tuple[int, bool]:
         """Make a configured channel known; return its id and whether its listings must be planned anew.
 
         A channel that comes back after having been absent starts uncertain: who knows what happened to its
@@ -90,11 +95,13 @@ class Registry:
             stale = absent or channel.plan != plan.fingerprint
             session.commit()
         if absent:
-            for _ in self.make_uncertain(channel_id, 0):
+            for _ in self.make_uncertain(channel_id, now):
                 pass
         with self._database.write() as connection:
             _replace_members(connection, channel_id, plan, source_ids)
-        self._update_channel(channel_id, name=plan.name, active=True)
+        # Until it is planned it follows no plan: a crash in the middle must not look like the old one.
+        following = {"plan": ""} if stale else {}
+        self._update_channel(channel_id, name=plan.name, active=True, **following)
         return channel_id, stale
 
     def deactivate_others(self, channel_ids: Sequence[int]) -> None:
@@ -272,6 +279,15 @@ def _stay_uncertain(connection: Connection, attempts: Sequence[int | None]) -> N
     in_flight = [(attempt,) for attempt in attempts if attempt is not None]
     if in_flight:
         connection.exec_driver_sql("UPDATE attempt SET was_uncertain = 1 WHERE id = ?", in_flight)
+
+
+def _forget_imports(session: Session, source: Source) -> None:
+    """Let a source that comes back be read anew: others may have said its SKUs meanwhile."""
+    taken = (ImportState.APPLIED, ImportState.UNCHANGED)
+    query = select(Import).where(Import.source_id == source.id, col(Import.state).in_(taken))
+    for entry in session.exec(query):
+        entry.state = ImportState.SUPERSEDED
+        entry.reason = "its source was not configured for a while"
 
 
 def _replace_members(

@@ -232,7 +232,8 @@ def failures(connection: Connection, channel: str | None = None) -> Iterator[Fai
         " f.first_failed_at, l.not_before FROM failure f"
         " JOIN channel c ON c.id = f.channel_id AND c.active"
         " JOIN listing l ON l.channel_id = f.channel_id AND l.sku = f.sku AND l.warehouse = f.warehouse"
-        " WHERE ? IS NULL OR c.name = ? ORDER BY f.first_failed_at, f.sku",
+        " WHERE (? IS NULL OR c.name = ?) AND (l.refusal IS NOT NULL OR l.changed)"
+        " ORDER BY f.first_failed_at, f.sku",
         (channel, channel),
     )
     for row in rows:

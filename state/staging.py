@@ -46,9 +46,9 @@ class StockChange(NamedTuple):
 class Comparison:
     """How an import differs from what its source said before; counts of SKU and location pairs.
 
-    `known` is what the source had before, `known_shown` of it above zero, `known_units` its total;
+    `known` is what the source last listed, `known_shown` of it above zero, `known_units` its total;
     `units_after` the total if what is missing counts for nothing. `missing` of the known are not in the
-    import, `missing_shown` of these above zero. `rows` are the import's own.
+    import; `missing_shown` counts all above zero that are not, however long. `rows` are the import's own.
     """
 
     known: int
@@ -74,7 +74,7 @@ _STAGED = """CREATE TEMP TABLE staged (
   copies INTEGER NOT NULL DEFAULT 1, PRIMARY KEY (sku, location)) WITHOUT ROWID"""
 _CHANGE = """CREATE TEMP TABLE change (
   sku TEXT NOT NULL, location TEXT NOT NULL, quantity INTEGER NOT NULL, line INTEGER NOT NULL,
-  missed INTEGER NOT NULL, before INTEGER, danger INTEGER NOT NULL)"""
+  missed INTEGER NOT NULL, before INTEGER, was_missed INTEGER NOT NULL, danger INTEGER NOT NULL)"""
 _MERGE = {
     Duplicates.REJECT: "",
     Duplicates.SUM: "quantity = coalesce(quantity + excluded.quantity, quantity, excluded.quantity), ",
@@ -145,14 +145,15 @@ class Staging:
         missing, missing_shown, missing_units = self._find_missing(zero=zero_missing) if whole else (0, 0, 0)
         known, known_shown, known_units = self._one(
             "SELECT count(*), coalesce(sum(quantity > 0), 0), coalesce(sum(quantity), 0) FROM main.stock"
-            " WHERE source_id = ?",
+            " WHERE source_id = ? AND missed = 0",
             self._source_id,
         )
         new, up, down, zeroed, gained = self._one(
             "SELECT coalesce(sum(before IS NULL), 0), coalesce(sum(quantity > before), 0),"
             " coalesce(sum(quantity < before AND quantity > 0), 0),"
             " coalesce(sum(quantity = 0 AND before > 0), 0),"
-            " coalesce(sum(CASE WHEN missed THEN 0 ELSE quantity - coalesce(before, 0) END), 0) FROM change"
+            " coalesce(sum(CASE WHEN missed THEN 0 WHEN was_missed THEN quantity"
+            "   ELSE quantity - coalesce(before, 0) END), 0) FROM change"
         )
         return Comparison(
             known=known,
@@ -171,7 +172,7 @@ class Staging:
     def _find_changes(self) -> None:
         self._connection.execute(
             "INSERT INTO change SELECT s.sku, s.location, coalesce(s.quantity, k.quantity), s.line, 0,"
-            " k.quantity, CASE WHEN s.quantity = 0 AND k.quantity > 0 THEN 0"
+            " k.quantity, coalesce(k.missed, 0), CASE WHEN s.quantity = 0 AND k.quantity > 0 THEN 0"
             " WHEN s.quantity < k.quantity THEN 1 ELSE 2 END"
             " FROM staged s LEFT JOIN main.stock k ON k.sku = s.sku AND k.location = s.location"
             " AND k.source_id = ?"
@@ -180,19 +181,20 @@ class Staging:
         )
 
     def _find_missing(self, *, zero: bool) -> list[int]:
-        """Note what is absent for the first time; count all that is: pairs, those above zero, units."""
+        """Note what is absent for the first time, and count it: pairs and units; of all absent, the shown."""
         absent = (
             "FROM main.stock k WHERE k.source_id = ? AND NOT EXISTS"
             " (SELECT 1 FROM staged s WHERE s.sku = k.sku AND s.location = k.location)"
         )
         self._connection.execute(
             "INSERT INTO change SELECT k.sku, k.location, CASE WHEN ? AND k.missed > 0 THEN 0"
-            f" ELSE k.quantity END, k.line, 1, k.quantity, 0 {absent}"
+            f" ELSE k.quantity END, k.line, 1, k.quantity, k.missed, 0 {absent}"
             " AND (k.missed = 0 OR (? AND k.quantity > 0))",
             (int(zero), self._source_id, int(zero)),
         )
         return self._one(
-            "SELECT count(*), coalesce(sum(k.quantity > 0), 0), coalesce(sum(k.quantity), 0) " + absent,
+            "SELECT coalesce(sum(k.missed = 0), 0), coalesce(sum(k.quantity > 0), 0),"
+            " coalesce(sum(CASE WHEN k.missed = 0 THEN k.quantity END), 0) " + absent,
             self._source_id,
         )
 
@@ -206,6 +208,10 @@ class Staging:
         )
         while rows := cursor.fetchmany(SLICE_ROWS):
             yield [StockChange(*row) for row in rows]
+
+    def interrupt(self) -> None:
+        """End what the database is doing for this staging; from any thread."""
+        self._connection.interrupt()
 
     def close(self) -> None:
         """Forget the staged rows."""

@@ -44,7 +44,7 @@ class StockBook:
         self._database = database
         self._plans = plans
         self.doubtful = False
-        """Whether requests of a state that was lost may still be under way: new listings are ambiguous then."""
+        """Requests of a state that was lost may still be under way: new listings are ambiguous."""
 
     def apply(self, import_id: int, source_id: int, changes: Sequence[StockChange], now: int) -> None:
         """Store one slice of an import, and plan the listings it touches, in one transaction."""
@@ -56,7 +56,10 @@ class StockBook:
                 " import_id = CASE WHEN quantity = excluded.quantity THEN import_id"
                 "   ELSE excluded.import_id END,"
                 " line = CASE WHEN quantity = excluded.quantity THEN line ELSE excluded.line END,"
-                " missed = excluded.missed",
+                " missed = excluded.missed"
+                # Another source may have said it since this import was compared: then it is that one's.
+                " WHERE source_id = excluded.source_id"
+                " OR NOT (SELECT active FROM source o WHERE o.id = stock.source_id)",
                 [(c.sku, c.location, source_id, c.quantity, import_id, c.line, c.missed) for c in changes],
             )
             _touch(connection, {change.sku for change in changes})

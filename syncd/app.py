@@ -113,7 +113,7 @@ async def _assemble(config: Config, world: World, database: Database) -> App:
     names: dict[str, int] = {}
     for channel in config.channels.values():
         plan = channel_plan(channel)
-        channel_id, must_plan = registry.register_channel(plan, source_ids)
+        channel_id, must_plan = registry.register_channel(plan, source_ids, world.clock.now())
         plans[channel_id] = plan
         names[channel.name] = channel_id
         if must_plan:
@@ -161,6 +161,7 @@ async def _reconcile_state(app: App, plans: dict[int, ChannelPlan], stale: list[
     for channel_id in stale:
         for _ in app.book.plan_anew(channel_id, now):
             await asyncio.sleep(0)
+        app.registry.wake(channel_id)
         app.registry.planned(channel_id, plans[channel_id])
 
 

@@ -103,8 +103,7 @@ class Delivery:
             return None, error
         except Exception as fault:  # noqa: BLE001 (a fault of a plug-in must not end the lane)
             self._log.exception("connector_failed", push=push.id)
-            message = f"the connector itself failed ({type(fault).__name__}): please report this"
-            return None, TryLater(message, effect=Effect.AMBIGUOUS)
+            return None, TryLater(connector_fault(fault), effect=Effect.AMBIGUOUS)
 
     def _split_uncarriable(self, push: Push) -> tuple[list[Attempt], list[Settlement]]:
         longest = self._parts.capabilities.max_sku_length
@@ -202,6 +201,11 @@ def _without_secrets(settlement: Settlement) -> Settlement:
     if not settlement.message and not settlement.code:
         return settlement
     return replace(settlement, message=hide_secrets(settlement.message), code=hide_secrets(settlement.code))
+
+
+def connector_fault(fault: Exception) -> str:
+    """Say that a plug-in broke its contract, without what a traceback might show."""
+    return f"the connector itself failed ({type(fault).__name__}): please report this"
 
 
 def _update(attempt: Attempt) -> StockUpdate:

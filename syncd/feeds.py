@@ -114,6 +114,7 @@ class FolderFeed(Feed):
         self._numbers = numbers
         self._rehearsal = rehearsal
         self._prepared = False
+        self._restored = False
         self._unread: dict[str, float] = {}
 
     @override
@@ -123,7 +124,9 @@ class FolderFeed(Feed):
         if not self._prepared:
             await self._parts.blocking(self.folder.prepare)
             self._prepared = True
-        verdicts = [*await self._restore(), *await self._finish_claimed()]
+        verdicts = [] if self._restored else await self._restore()
+        self._restored = True
+        verdicts += await self._finish_claimed()
         end = self._parts.clock.monotonic() + LONGEST_SETTLING_SECONDS
         while True:
             ready, settling = await self._scan(self._parts.clock.monotonic())
@@ -171,30 +174,28 @@ class FolderFeed(Feed):
     @override
     async def reread(self) -> None:
         if await self._parts.blocking(self.folder.is_prepared):
-            await self._restore(forgotten=True)
+            await self._restore()
 
-    async def _restore(self, *, forgotten: bool = False) -> list[Verdict]:
-        """Where nothing is remembered of this source, read its archive: the state can be lost.
-
-        `forgotten`: what is remembered is older than what is known to have been.
+    async def _restore(self) -> list[Verdict]:
+        """Read what the archive holds and the state does not know: the state can be lost, or an older copy.
 
         Of snapshots the newest says it all; of changes each does its part. They were let through once.
         """
-        latest = self._parts.imports.latest(self.terms.source_id)
-        cut_off = latest is not None and latest.state == ImportState.APPLYING and not latest.claimed
-        if not (latest is None or cut_off or forgotten):
-            return []
+        last = self._parts.imports.last_applied(self.terms.source_id)
         files = await self._parts.blocking(self.folder.archived)
-        self._parts.book.doubtful |= bool(files)
+        unknown = [file for file in files if last is None or _data_at(file) > last.data_at]
         if self.terms.contents == "snapshot":
-            files = files[-1:]
-        readable = [await self._incoming(file, trusted=True) for file in files]
-        if latest is not None and cut_off:  # begin again, and go on with what was half stored
-            readable = [
-                replace(one, import_id=latest.id, resumed=True) if one.sha256 == latest.sha256 else one
-                for one in readable
-            ]
-        return [await self._intake.take(incoming) for incoming in readable]
+            unknown = unknown[-1:]
+        self._parts.book.doubtful |= bool(unknown)
+        cut_off = self._parts.imports.in_state(self.terms.source_id, ImportState.APPLYING)
+        verdicts = []
+        for file in unknown:
+            incoming = await self._incoming(file, trusted=True)
+            for entry in cut_off:
+                if entry.sha256 == incoming.sha256 and not entry.claimed:
+                    incoming = replace(incoming, import_id=entry.id, resumed=True)
+            verdicts.append(await self._intake.take(incoming))
+        return verdicts
 
     async def _finish_claimed(self) -> list[Verdict]:
         """Go on where a crash, or a person's decision, left claimed files."""
@@ -246,7 +247,7 @@ class FolderFeed(Feed):
 
         return Incoming(
             name=file.name,
-            data_at=int(file.modified_at.timestamp() * 1000),
+            data_at=_data_at(file),
             rows=rows,
             verify=file.verify_unchanged,
             sha256=await self._parts.blocking(file.sha256),
@@ -322,6 +323,10 @@ class PollFeed(Feed):
     @override
     def close(self) -> None:
         self._source.close()
+
+
+def _data_at(file: OwnFile) -> int:
+    return int(file.modified_at.timestamp() * 1000)
 
 
 def _report_of(entry: Import) -> ReadReport:

@@ -22,6 +22,7 @@ from syncd.logs import get_logger
 from syncd.sources.rows import BadRow, ReadReport, Row, SourceUnreachable, SourceUnreadable, shown
 
 T = TypeVar("T")
+CLOCKS_MAY_DIFFER_MS = 600_000
 
 
 class Blocking(Protocol):
@@ -115,7 +116,7 @@ class Intake:
         staging = Staging(self._parts.database.path, self._terms.source_id, self._terms.duplicates)
         report = ReadReport()
         try:
-            comparison = await self._parts.blocking(lambda: self._compare(staging, incoming, report))
+            comparison = await self._undisturbed(staging, lambda: self._compare(staging, incoming, report))
             verdict = self._judge(incoming, comparison, report)
             if verdict.state is ImportState.APPLIED:
                 await self._apply(incoming, verdict, staging)
@@ -129,6 +130,31 @@ class Intake:
             staging.close()
         return self._close(incoming, verdict)
 
+    def _as_of(self, last: Import, incoming: Incoming) -> int:
+        """Tell how old the last import is, compared with this one.
+
+        One that was from the future by its own clock is as of when it came in, unless this one is too: it must
+        not outdate all that follow.
+        """
+        if incoming.data_at > self._parts.clock.now() + CLOCKS_MAY_DIFFER_MS:
+            return last.data_at
+        return last.data_at if last.data_at <= last.at + CLOCKS_MAY_DIFFER_MS else last.at
+
+    async def _undisturbed(self, staging: Staging, function: Callable[[], T]) -> T:
+        """Let a thread use the staging; where this is cancelled, interrupt it and see it out.
+
+        To close a database that a thread is using would end the process.
+        """
+        work = asyncio.ensure_future(self._parts.blocking(function))
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            staging.interrupt()
+            await asyncio.wait([work])
+            if not work.cancelled():
+                work.exception()
+            raise
+
     def _needless(self, incoming: Incoming) -> Verdict | None:
         """Recognise what need not be read: the content last applied, and a snapshot older than that."""
         last = self._parts.imports.last_applied(self._terms.source_id)
@@ -137,7 +163,7 @@ class Intake:
         if last.sha256 == incoming.sha256:
             reason = f"the same content as import {last.id}, the last applied"
             return Verdict(ImportState.UNCHANGED, reason, data_at=last.data_at)
-        if self._terms.contents == "snapshot" and incoming.data_at < last.data_at:
+        if self._terms.contents == "snapshot" and incoming.data_at < self._as_of(last, incoming):
             return Verdict(ImportState.SUPERSEDED, f"older than import {last.id}, the last applied")
         return None
 
@@ -174,7 +200,7 @@ class Intake:
         if incoming.is_file or (verdict.comparison and verdict.comparison.changed):
             verdict.import_id = self._record(incoming, verdict, ImportState.APPLYING)
         slices = staging.changes()
-        while changes := await self._parts.blocking(lambda: next(slices, None)):
+        while changes := await self._undisturbed(staging, lambda: next(slices, None)):
             now = self._parts.clock.now()
             self._parts.book.apply(verdict.import_id or 0, self._terms.source_id, changes, now)
             self._parts.applied()

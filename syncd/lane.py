@@ -7,21 +7,18 @@ lets the delivery send it. Several requests may be in flight, never two with one
 import asyncio
 from collections.abc import Sequence
 
-from connectors.errors import AuthenticationExpired, ChannelRefused, ConnectorError
-from state.ledger import due_listings, due_listings_of, next_wait
+from connectors.errors import AuthenticationExpired, ChannelRefused, ConnectorError, TryLater
 from state.records import DueListing, Push
+from syncd.agenda import LONGEST_IDLE_SECONDS, SOON_SECONDS, TRIES_WHEN_SETTLING, Agenda
+from syncd.core.backoff import channel_delay
 from syncd.core.batches import choose_batch
 from syncd.core.pacing import Pacer
-from syncd.delivery import PROBE_HOLD_SECONDS, Delivery, LaneParts
+from syncd.delivery import PROBE_HOLD_SECONDS, Delivery, LaneParts, connector_fault
 from syncd.logs import get_logger
 from syncd.recovery import TROUBLE, until_it_works
 
 PROBE_ROWS = 5
-LONGEST_IDLE_SECONDS = 60.0
 SHORTEST_PAUSE_SECONDS = 0.001
-TRIES_WHEN_SETTLING = 6
-SOON_SECONDS = 60.0
-PEEK_ROWS = 50
 
 
 class Lane:
@@ -31,6 +28,7 @@ class Lane:
         """Make a lane that does nothing until it is run."""
         self._parts = parts
         self._delivery = Delivery(parts)
+        self._agenda = Agenda(parts, self._delivery.open_warehouses)
         self._log = get_logger("lane").bind(channel=parts.plan.name)
         self._wake = asyncio.Event()
         self._stop = asyncio.Event()
@@ -41,8 +39,9 @@ class Lane:
         self._renewed = False
         self._fault: BaseException | None = None
         self._credit = 0.0
+        self._row_limit: int | None = None
+        self._setbacks = 0
         self._once = False
-        self._scope: tuple[str, ...] | None = None
         self.gave_up: str | None = None
         """Why it is no use to wait: the marketplace has stayed down for several tries."""
 
@@ -98,7 +97,7 @@ class Lane:
         A marketplace that stays down is given up after some tries; `gave_up` then says why.
         """
         self._once = True
-        self._scope = None if skus is None else tuple(skus)
+        self._agenda.scope = None if skus is None else tuple(skus)
         self.gave_up = None
         if not self._held or await self._probe_hold():
             await self._work()
@@ -108,6 +107,10 @@ class Lane:
         while not self._stop.is_set() and not self._held:
             try:
                 finished = await self._drain()
+            except asyncio.CancelledError:
+                for task in self._tasks:
+                    task.cancel()
+                raise
             finally:
                 if self._tasks:
                     await asyncio.wait(self._tasks)
@@ -129,13 +132,13 @@ class Lane:
             now = self._parts.clock.monotonic()
             if len(self._tasks) >= self._parts.in_flight:
                 await self._pause(LONGEST_IDLE_SECONDS)
-            elif not (due := self._count_due(pacer.rows_per_request)):
-                if self._once and not self._tasks and not self.is_due_soon():
+            elif not (due := self._agenda.count_due(self._most_rows())):
+                if self._once and not self.has_work():
                     return True
-                await self._pause(self._idle_seconds())
-            elif (delay := pacer.wait(min(due, pacer.worth_waiting_for(now)), now)) > 0:
+                await self._pause(self._agenda.idle_seconds())
+            elif (delay := pacer.wait(min(due, self._rows_now(now)), now)) > 0:
                 await self._pause(delay)
-            elif (push := self._begin(pacer.worth_waiting_for(now))) is not None:
+            elif (push := self._begin(self._rows_now(now))) is not None:
                 task = asyncio.create_task(self._delivery.deliver(push))
                 self._tasks.add(task)
                 task.add_done_callback(self._delivered)
@@ -150,17 +153,33 @@ class Lane:
         if self._fault is None:
             self._note(task.result())
 
+    def _most_rows(self) -> int:
+        most = self._parts.pacer.rows_per_request
+        return most if self._row_limit is None else min(most, self._row_limit)
+
+    def _rows_now(self, now: float) -> int:
+        return min(self._most_rows(), self._parts.pacer.worth_waiting_for(now))
+
     def _note(self, error: ConnectorError | None) -> None:
         """Remember what a delivery says of the channel as a whole."""
         match error:
             case None:
                 self._renewed = False
+                self._grow()
             case _ if isinstance(error, TROUBLE):
                 self._trouble = error
             case AuthenticationExpired():
                 self._expired = error
             case _:
                 self._hold(error)
+
+    def _grow(self) -> None:
+        """After trouble, carry more rows with each good answer; only full size shows that all is well."""
+        if self._row_limit is None:
+            return
+        self._row_limit *= 2
+        if self._row_limit > self._parts.pacer.rows_per_request:
+            self._row_limit, self._setbacks = None, 0
 
     def _is_well(self) -> bool:
         sound = self._trouble is None and self._expired is None and self._fault is None
@@ -205,37 +224,15 @@ class Lane:
         except TimeoutError:
             return
 
-    def _count_due(self, most: int) -> int:
-        """Count what may be pushed now, up to `most`."""
-        now = self._parts.clock.now()
-        with self._parts.database.read() as connection:
-            due = (
-                due_listings(connection, self.channel_id, self._delivery.open_warehouses(), now, most)
-                if self._scope is None
-                else due_listings_of(connection, self.channel_id, self._scope, now)
-            )
-            return sum(1 for _ in zip(range(most), due, strict=False))
+    def has_work(self, skus: Sequence[str] | None = None) -> bool:
+        """Tell whether anything (of these SKUs) is under way, may be pushed, or may be before long.
 
-    def _idle_seconds(self) -> float:
-        """Tell how long to wait where nothing is due; bounded, for a wall clock may be set back or forth."""
-        with self._parts.database.read() as connection:
-            until = next_wait(connection, self.channel_id, self._delivery.open_warehouses())
-        if until is None:
-            return LONGEST_IDLE_SECONDS
-        return min(max((until - self._parts.clock.now()) / 1000, 0.0) + 0.001, LONGEST_IDLE_SECONDS)
-
-    def is_due_soon(self) -> bool:
-        """Tell whether it is worth waiting for a listing that was deferred a moment ago."""
-        horizon = self._parts.clock.now() + int(SOON_SECONDS * 1000)
-        with self._parts.database.read() as connection:
-            due = (
-                due_listings(
-                    connection, self.channel_id, self._delivery.open_warehouses(), horizon, PEEK_ROWS
-                )
-                if self._scope is None
-                else due_listings_of(connection, self.channel_id, self._scope, horizon)
-            )
-            return any(listing.changed and listing.failures < TRIES_WHEN_SETTLING for listing in due)
+        What a hold or a long pause keeps back is no work: waiting for it would be no use.
+        """
+        if self._tasks:
+            return True
+        pause = self._parts.pacer.wait(0, self._parts.clock.monotonic())
+        return not self._held and pause < SOON_SECONDS and self._agenda.is_due_soon(skus)
 
     def _begin(self, limit: int) -> Push | None:
         """Choose what to send and commit the intent."""
@@ -254,7 +251,7 @@ class Lane:
             choose,
             now=self._parts.clock.now(),
             limit=limit,
-            skus=self._scope,
+            skus=self._agenda.scope,
         )
         self._credit = credit
         if push is not None:
@@ -272,47 +269,54 @@ class Lane:
             await self._parts.connector.renew()
         except ConnectorError as error:
             self._note(error)
+        except Exception as fault:  # noqa: BLE001 (a fault of a plug-in must not end the lane)
+            self._log.exception("connector_failed")
+            self._note(TryLater(connector_fault(fault)))
         else:
             self._log.info("authorisation_renewed")
 
     async def _recover(self) -> bool:
-        """Probe a marketplace that is down until it answers; False where it is given up."""
+        """Probe a marketplace that is down until it answers; False where it is given up.
+
+        Setbacks since all was last well count on, so that the waits grow where only small requests work.
+        """
         trouble, self._trouble = self._trouble, None
         if trouble is None:
             return True
-        failures = 0
-        self._log.warning("channel_unreachable", code=trouble.code, reason=trouble.message)
+        self._set_back(trouble)
 
         async def probe() -> None:
-            nonlocal failures
             _, error = await self._push_one(PROBE_ROWS)
             if isinstance(error, TROUBLE):
-                failures += 1
-                self.gave_up = error.message if failures >= TRIES_WHEN_SETTLING else None
+                self._set_back(error)
                 raise error
             self._note(error)
 
-        self.gave_up = None
         works = await until_it_works(
             probe,
             first=trouble,
-            chance=self._parts.chance,
+            delay=lambda: channel_delay(self._setbacks, self._parts.chance()),
             sleep=self._sleep,
-            give_up=lambda tries: self._stop.is_set() or (self._once and tries > TRIES_WHEN_SETTLING),
-            waiting=self._report_wait,
+            give_up=lambda: self._stop.is_set() or (self._once and self._setbacks > TRIES_WHEN_SETTLING),
         )
         if works:
             self.gave_up = None
             self._log.info("channel_recovered")
         return works
 
-    def _report_wait(self, failures: int, seconds: float) -> None:
-        """Bounded: a day of outage writes a line for each doubling of the failures."""
-        if failures > 1 and failures & (failures - 1) == 0:
-            self._log.warning("channel_still_unreachable", failures=failures, retry_in=round(seconds, 1))
+    def _set_back(self, error: ConnectorError) -> None:
+        """Count a failure. Logged at each doubling: a day of outage must not write a million lines."""
+        self._row_limit = PROBE_ROWS
+        self._setbacks += 1
+        self.gave_up = error.message if self._setbacks >= TRIES_WHEN_SETTLING else None
+        if self._setbacks & (self._setbacks - 1) == 0:
+            self._log.warning(
+                "channel_unreachable", failures=self._setbacks, code=error.code, reason=error.message
+            )
 
     async def _probe_hold(self) -> bool:
         """Find out with one row whether a held channel works again, and release it if so."""
+        self._renewed = False
         sent, error = await self._push_one(1)
         if not sent:
             return False
@@ -328,10 +332,11 @@ class Lane:
 
     async def _push_one(self, limit: int) -> tuple[bool, ConnectorError | None]:
         """Run one whole cycle; tell whether it sent something, and what that says of the channel."""
-        delay = self._parts.pacer.wait(1, self._parts.clock.monotonic())
+        rows = min(limit, self._parts.pacer.rows_per_request)
+        delay = self._parts.pacer.wait(rows, self._parts.clock.monotonic())
         if delay > 0:
             await self._sleep(delay)
-        push = None if self._stop.is_set() else self._begin(min(limit, self._parts.pacer.rows_per_request))
+        push = None if self._stop.is_set() else self._begin(rows)
         if push is None:
             return False, None
         return True, await self._delivery.deliver(push)

@@ -10,6 +10,7 @@ from state.reports import ImportRow
 from syncd.app import App
 from syncd.errors import SyncdError, WrongUsage
 from syncd.intake import Verdict
+from syncd.lane import Lane
 from syncd.times import ago, rfc3339
 
 FOLLOW_EVERY_SECONDS = 0.25
@@ -104,7 +105,7 @@ async def reconcile(app: App, wish: Wish, report: Report, *, daemon: bool) -> Su
     elif daemon:
         app.wake_lanes()
     if daemon:
-        await _follow(app, names, last_push, report)
+        await _follow(app, names, wish.skus, last_push, report)
     else:
         await _settle(app, names, wish.skus, last_push, report)
     seconds = app.world.clock.monotonic() - started
@@ -169,20 +170,20 @@ async def _settle(
     report(_progress(app, names, last_push))
 
 
-async def _follow(app: App, names: Sequence[str], last_push: int, report: Report) -> None:
+async def _follow(
+    app: App, names: Sequence[str], skus: tuple[str, ...] | None, last_push: int, report: Report
+) -> None:
     """Follow running lanes until none can do more: nothing due, nothing about to be, or given up for now."""
     while True:
         await asyncio.sleep(FOLLOW_EVERY_SECONDS)
         progress = _progress(app, names, last_push)
         report(progress)
-        if all(_is_done(app, name, progress[name]) for name in names):
+        if all(_is_done(app.lanes[name], skus) for name in names):
             return
 
 
-def _is_done(app: App, name: str, progress: ChannelProgress) -> bool:
-    if app.lanes[name].gave_up is not None:
-        return True
-    return not progress.to_do and not progress.in_flight and not app.lanes[name].is_due_soon()
+def _is_done(lane: Lane, skus: tuple[str, ...] | None) -> bool:
+    return lane.gave_up is not None or not lane.has_work(skus)
 
 
 def _progress(app: App, names: Sequence[str], last_push: int) -> dict[str, ChannelProgress]:

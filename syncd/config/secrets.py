@@ -37,7 +37,7 @@ def secret_resolver(base_directory: Path, environ: Mapping[str, str]) -> SecretR
 
 def unread_secret(_: dict[str, Any]) -> str:
     """Stand in for a secret that is not needed."""
-    return "<a secret that was not read>"
+    return "not-read"
 
 
 def _credential(name: str, environ: Mapping[str, str]) -> str:

@@ -61,7 +61,7 @@ class Site:
         self.registry = Registry(self.database)
         self.imports = Imports(self.database)
         ids = self.registry.register_sources(["erp", "pos"])
-        channel, stale = self.registry.register_channel(PLAN, ids)
+        channel, stale = self.registry.register_channel(PLAN, ids, 1)
         book = StockBook(self.database, {channel: PLAN})
         if stale:
             list(book.plan_anew(channel, self.now()))

@@ -25,7 +25,7 @@ class Shop:
         self.asynchronous = asynchronous
         self.registry = Registry(database)
         self.source = self.registry.register_sources(["erp"])["erp"]
-        self.channel, _ = self.registry.register_channel(plan, {"erp": self.source})
+        self.channel, _ = self.registry.register_channel(plan, {"erp": self.source}, 1)
         self.plan = plan
         self.book = StockBook(database, {self.channel: plan})
         self.ledger = Ledger(database)
@@ -353,15 +353,6 @@ def test_a_listing_asked_for_twice_is_sent_once(shop):
     assert [attempt.sku for attempt in push.attempts] == ["A"]
 
 
-def test_what_is_asked_for_in_a_held_warehouse_waits_for_its_probe(shop):
-    shop.stock(1, A=5)
-    shop.registry.hold_warehouse(shop.channel, "", "X", "closed", now=2, probe_at=10)
-
-    with shop.database.read() as connection:
-        assert list(due_listings_of(connection, shop.channel, ["A"], 9)) == []
-        assert [one.sku for one in due_listings_of(connection, shop.channel, ["A"], 10)] == ["A"]
-
-
 def test_the_oldest_of_each_class_come_first_and_no_more_than_asked_for(shop):
     for number in range(5):
         shop.stock(10 - number, **{f"S{number}": 1})
@@ -524,6 +515,6 @@ def test_a_channel_of_another_name_keeps_its_own_listings(database):
 def test_what_is_due_of_some_skus_costs_a_search_each(shop):
     shop.stock(1, A=5, B=5)
     with shop.database.read() as connection:
-        found = [one.sku for one in due_listings_of(connection, shop.channel, ["B", "A"], 2)]
+        found = [one.sku for one in due_listings_of(connection, shop.channel, [""], ["B", "A"], 2)]
 
     assert found == ["B", "A"]

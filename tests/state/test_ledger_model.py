@@ -213,7 +213,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.database = Database(self.folder / "0.db")
         registry = Registry(self.database)
         self.source = registry.register_sources(["erp"])["erp"]
-        self.plans = {registry.register_channel(plan, {"erp": self.source})[0]: plan for plan in PLANS}
+        self.plans = {registry.register_channel(plan, {"erp": self.source}, 1)[0]: plan for plan in PLANS}
         self.listings = {channel: {} for channel in self.plans}
         self.open()
 

@@ -64,7 +64,7 @@ class Shop:
         self.configure(plan)
 
     def configure(self, plan: ChannelPlan, now: int = 1) -> bool:
-        self.channel, stale = self.registry.register_channel(plan, self.ids)
+        self.channel, stale = self.registry.register_channel(plan, self.ids, 1)
         self.registry.deactivate_others([self.channel])
         self.book = StockBook(self.database, {self.channel: plan})
         if stale:
@@ -187,7 +187,7 @@ def test_changed_rules_make_only_the_listings_due_whose_quantity_changes(shop):
 
 def test_a_plan_that_was_interrupted_is_planned_again(shop):
     shop.say({("A", ""): ("erp", 9)})
-    shop.registry.register_channel(replace(WHOLE_SHOP, max_shown=5), shop.ids)
+    shop.registry.register_channel(replace(WHOLE_SHOP, max_shown=5), shop.ids, 1)
 
     assert shop.configure(replace(WHOLE_SHOP, max_shown=5))
     assert shop.listings() == {("A", ""): 5}
@@ -221,7 +221,7 @@ def test_a_channel_that_comes_back_is_uncertain_even_if_the_return_was_interrupt
             raise PowerCut
 
     with pytest.raises(PowerCut):
-        Faltering(shop.database).register_channel(WHOLE_SHOP, shop.ids)
+        Faltering(shop.database).register_channel(WHOLE_SHOP, shop.ids, 1)
     shop.configure(WHOLE_SHOP)
 
     assert shop.push_all() == ["S0", "S1", "S2"]

@@ -9,7 +9,7 @@ T = TypeVar("T")
 EPOCH = 1_800_000_000.0
 
 
-class _JumpingSelector(selectors.SelectSelector):
+class _JumpingSelector(selectors.EpollSelector):
     def __init__(self):
         super().__init__()
         self.now = 0.0
