@@ -47,8 +47,8 @@ class Imports:
             session.expunge_all()
         return entry
 
-    def approve(self, import_id: int, now: int) -> None:
-        """Let a held import through."""
+    def approve(self, import_id: int, now: int | None) -> None:
+        """Let a held import through; None takes that back."""
         with self._database.write() as connection, Session(connection) as session:
             session.get_one(Import, import_id).approved_at = now
             session.commit()

@@ -58,6 +58,8 @@ class Import(SQLModel, table=True):
     blank: int = 0
     negative: int = 0
     missing: int = 0
+    zeroed: int = 0
+    units_after: int = 0
     reason: str = ""
     claimed: str = ""
     """The name of its claimed file, empty once that lies where it belongs."""

@@ -49,7 +49,7 @@ class Daemon:
         self._stop = asyncio.Event()
         self._signals = 0
         self._fault: BaseException | None = None
-        self._schedule = Schedule()
+        self._schedule = Schedule(app.world.clock)
         path = socket_path(app.database.path, environ.get("RUNTIME_DIRECTORY"))
         self._control = ControlServer(path, Operations(app, daemon=True).handle)
         self._lanes = [asyncio.create_task(lane.run()) for lane in app.lanes.values()]

@@ -311,11 +311,14 @@ class PollFeed(Feed):
             verify=lambda: None,
             import_id=None if approved is None else approved.id,
             trusted=approved is not None,
+            approved=approved,
         )
         try:
             verdict = await self._intake.take(incoming)
         except BaseException:
             self._source.forget()
+            if approved is not None:  # it was meant for what was seen, not for whatever comes later
+                self._parts.imports.approve(approved.id or 0, None)
             raise
         self._taken = verdict.state is ImportState.APPLIED
         return [verdict]

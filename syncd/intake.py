@@ -6,7 +6,7 @@ transactions, the dangerous direction first. A crash between two of them resumes
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
 from state.database import Database
@@ -52,7 +52,7 @@ class Incoming:
     `rows` reads it, given a test for known SKUs and a report to fill; `verify` raises where it changed
     meanwhile. `data_at`: as of when its data is (ms since the epoch). `claimed`: the claimed file's entry.
     `import_id`: the import that it continues; `trusted`: a person, or an earlier judgement, let it through;
-    `resumed`: a crash cut it off when part of it was stored.
+    `resumed`: a crash cut it off when part of it was stored; `approved`: the hold that a person let through.
     """
 
     name: str
@@ -63,6 +63,7 @@ class Incoming:
     claimed: str = ""
     import_id: int | None = None
     trusted: bool = False
+    approved: Import | None = None
     resumed: bool = False
 
     @property
@@ -133,8 +134,8 @@ class Intake:
     def _as_of(self, last: Import, incoming: Incoming) -> int:
         """Tell how old the last import is, compared with this one.
 
-        One that was from the future by its own clock is as of when it came in, unless this one is too: it must
-        not outdate all that follow.
+        One from the future, by its own clock, is as of when it came in, unless this one is too: it must not
+        outdate all that follow.
         """
         if incoming.data_at > self._parts.clock.now() + CLOCKS_MAY_DIFFER_MS:
             return last.data_at
@@ -190,8 +191,8 @@ class Intake:
         if refusal is not None and not incoming.trusted:
             return Verdict(ImportState.REJECTED, refusal, comparison=comparison, report=report)
         whole = self._terms.contents == "snapshot"
-        doubt = None if incoming.trusted else looks_wrong(comparison, self._terms.guard, whole=whole)
-        if doubt is not None:
+        doubt = looks_wrong(comparison, self._terms.guard, whole=whole)
+        if doubt is not None and not (incoming.trusted and _is_as_approved(comparison, incoming.approved)):
             return Verdict(ImportState.HELD, doubt, comparison=comparison, report=report)
         return Verdict(ImportState.APPLIED, comparison=comparison, report=report)
 
@@ -211,19 +212,31 @@ class Intake:
         verdict.data_at = max(verdict.data_at, incoming.data_at)
         if verdict.import_id is not None:
             self._parts.imports.close(verdict.import_id, verdict.state)
-        elif incoming.is_file or (verdict.state is not ImportState.APPLIED and self._is_news(verdict)):
+        elif incoming.is_file:
             verdict.import_id = self._record(incoming, verdict, verdict.state)
+        elif verdict.state is not ImportState.APPLIED:
+            return self._close_poll(incoming, verdict)
+        self._conclude(incoming, verdict)
+        return verdict
+
+    def _close_poll(self, incoming: Incoming, verdict: Verdict) -> Verdict:
+        """Record a poll that is not applied; one that is held again says so in the record of the first."""
+        last = self._parts.imports.latest(self._terms.source_id)
+        if last is not None and last.state == verdict.state == ImportState.HELD:
+            again = replace(incoming, import_id=last.id)
+            verdict.import_id = self._record(again, verdict, verdict.state)
+        elif last is None or (last.state, last.reason) != (verdict.state, verdict.reason):
+            verdict.import_id = self._record(incoming, verdict, verdict.state)
+            self._conclude(incoming, verdict)
+        return verdict
+
+    def _conclude(self, incoming: Incoming, verdict: Verdict) -> None:
+        """Tell of an import, and of what it replaces."""
         held_anew = verdict.state is ImportState.HELD and verdict.import_id is not None
         if verdict.state is ImportState.APPLIED or held_anew:
             self._supersede_held(incoming, verdict.import_id)
         if verdict.import_id is not None:
             self._report(incoming, verdict)
-        return verdict
-
-    def _is_news(self, verdict: Verdict) -> bool:
-        """Tell whether a poll says something else than its last record: one hold is enough."""
-        last = self._parts.imports.latest(self._terms.source_id)
-        return last is None or (last.state, last.reason) != (verdict.state, verdict.reason)
 
     def _supersede_held(self, incoming: Incoming, newest: int | None) -> None:
         """Replace what was held by an import of the whole as of later: to approve it would turn back time."""
@@ -252,6 +265,8 @@ class Intake:
             blank=report.blank,
             negative=report.negative,
             missing=comparison.missing_shown if comparison else 0,
+            zeroed=comparison.zeroed if comparison else 0,
+            units_after=comparison.units_after if comparison else 0,
             reason=verdict.reason,
             claimed=incoming.claimed,
         )
@@ -270,3 +285,12 @@ class Intake:
             facts["reason"] = verdict.reason
         serious = verdict.state in {ImportState.HELD, ImportState.REJECTED}
         (self._log.warning if serious else self._log.info)(event, **facts)
+
+
+def _is_as_approved(found: Comparison, approved: Import | None) -> bool:
+    """Tell whether a poll is no worse than what a person saw who let it through; a file cannot change."""
+    return approved is None or (
+        found.missing_shown <= approved.missing
+        and found.zeroed <= approved.zeroed
+        and found.units_after >= approved.units_after
+    )

@@ -65,11 +65,12 @@ class Summary:
     channels: dict[str, ChannelSummary]
     imports: list[dict[str, Any]]
     failing_sources: dict[str, str] = field(default_factory=dict)
+    imports_held: int = 0
 
     @property
     def ok(self) -> bool:
         """Tell whether all in scope is in sync with what its sources say."""
-        held = any(entry["state"] in {"held", "rejected"} for entry in self.imports)
+        held = self.imports_held or any(entry["state"] in {"held", "rejected"} for entry in self.imports)
         behind = any(channel.in_sync < channel.listings for channel in self.channels.values())
         return not (held or behind or self.failing_sources)
 
@@ -80,6 +81,7 @@ class Summary:
             "channels": {name: asdict(channel) for name, channel in self.channels.items()},
             "imports": self.imports,
             "failing_sources": self.failing_sources,
+            "imports_held": self.imports_held,
         }
 
 
@@ -111,10 +113,12 @@ async def reconcile(app: App, wish: Wish, report: Report, *, daemon: bool) -> Su
     seconds = app.world.clock.monotonic() - started
     with app.database.read() as connection:
         newest = reports.imports(connection)
+        held = sum(source.imports_held for source in reports.sources(connection))
     return Summary(
         {name: _summary(app, name, wish.skus, last_push, seconds) for name in names},
         [import_as_json(entry) for entry in newest if entry.id > last_import],
         {name: feed.failure for name, feed in app.feeds.items() if feed.failure is not None},
+        held,
     )
 
 

@@ -1,10 +1,16 @@
 """The door to APScheduler: when something is done again. What is done knows nothing of it."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
+
+from syncd.clock import Clock
+
+MIND_THE_CLOCK_SECONDS = 5.0
+SET_BACK_SECONDS = 2.0
 
 Work = Callable[[], Awaitable[object]]
 
@@ -12,8 +18,11 @@ Work = Callable[[], Awaitable[object]]
 class Schedule:
     """Runs work again and again; each kind one at a time, missed times at once and only once."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
         """Make an empty schedule."""
+        self._clock = clock
+        self._intervals: dict[str, float] = {}
+        self._timer: asyncio.TimerHandle | None = None
         self._scheduler = AsyncIOScheduler(
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
         )
@@ -21,6 +30,7 @@ class Schedule:
     def every(self, seconds: float, work: Work, name: str) -> None:
         """Do `work` every so many seconds."""
         self._scheduler.add_job(work, IntervalTrigger(seconds=seconds), id=name)
+        self._intervals[name] = seconds
 
     def at(self, when: str, work: Work, name: str) -> None:
         """Do `work` at a time of day (`03:30`) or as a cron expression says, in local time."""
@@ -29,10 +39,25 @@ class Schedule:
     def start(self) -> None:
         """Begin, in the running event loop."""
         self._scheduler.start()
+        self._mind_the_clock(self._clock.wall() - self._clock.monotonic())
 
     def stop(self) -> None:
         """Begin nothing more."""
+        if self._timer is not None:
+            self._timer.cancel()
         self._scheduler.shutdown(wait=False)
+
+    def _mind_the_clock(self, before: float) -> None:
+        """Plan intervals anew where the wall clock was set back: their next time lies in a future now gone.
+
+        APScheduler goes by the wall clock alone.
+        """
+        difference = self._clock.wall() - self._clock.monotonic()
+        if difference < before - SET_BACK_SECONDS:
+            for name, seconds in self._intervals.items():
+                self._scheduler.reschedule_job(name, trigger=IntervalTrigger(seconds=seconds))
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(MIND_THE_CLOCK_SECONDS, self._mind_the_clock, difference)
 
 
 def trigger(when: str) -> CronTrigger:

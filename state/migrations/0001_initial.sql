@@ -83,6 +83,8 @@ CREATE TABLE import (
     blank INTEGER NOT NULL,
     negative INTEGER NOT NULL,
     missing INTEGER NOT NULL,
+    zeroed INTEGER NOT NULL,
+    units_after INTEGER NOT NULL,
     reason VARCHAR NOT NULL,
     claimed VARCHAR NOT NULL,
     approved_at INTEGER,
