@@ -13,7 +13,7 @@ COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check check-units bench lock clean
+.PHONY: help demo test check check-units simulate bench lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ check: .venv/ready-dev check-units ## Check style, types, import directions and 
 check-units: .venv/ready
 	@if command -v systemd-analyze > /dev/null; then sh systemd/check $(BIN)/syncd; \
 	else echo "systemd-analyze is not here: the unit is not checked"; fi
+
+simulate: .venv/ready-dev ## Run the simulation: SEEDS=100 FIRST=0
+	@$(BIN)/python tests/simulation/run.py --seeds $(or $(SEEDS),100) --first $(or $(FIRST),0)
 
 bench: .venv/ready-dev ## Measure what the design bounds, as ratios
 	@$(BIN)/python -m benchmarks

@@ -15,14 +15,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+from rig import DROP, Rig
+from virtual_time import EPOCH, run_virtually
 
 from connectors.discovery import load_plugin
 from connectors.sandbox import Sandbox
 from connectors.sandbox.buckets import Limits
 from connectors.sandbox.faults import Call, Effect, Fault, FaultKind
-from rig import DROP, Rig
 from state import reports
-from virtual_time import EPOCH, run_virtually
 
 SKUS = [f"SKU-{number}" for number in range(8)]
 UNLISTED = "UNKNOWN-1"
@@ -75,8 +75,7 @@ class Wrong(AssertionError):
 
 
 def simulate(seed: int) -> Result:
-    base = Path("/dev/shm") if Path("/dev/shm").is_dir() else None
-    folder = Path(tempfile.mkdtemp(prefix="syncd-simulation-", dir=base))
+    folder = Path(tempfile.mkdtemp(prefix="syncd-simulation-"))
     try:
         return run_virtually(_Simulation(seed, folder).run())
     finally:
@@ -133,7 +132,8 @@ class _Simulation:
             if self.crash_dice.random() < 0.05:
                 self.lose_state()
         self.sandbox.faults.clear()
-        shutil.copy(self.rig.folder / "state.db", self.folder / "older.db")
+        if (state := self.rig.folder / "state.db").exists():
+            shutil.copy(state, self.folder / "older.db")
 
     async def say(self) -> None:
         """Let the source say something else, of few values: A, B, A comes often."""
@@ -167,7 +167,7 @@ class _Simulation:
                 self.rig.app.lanes[name].release()
                 self.rig.app.registry.wake(self.rig.app.channel_ids[name])
             started = loop.time()
-            while (wrong := self.whats_wrong()) and loop.time() - started < LONGEST_CALM:
+            while (wrong := self.whats_wrong()) and loop.time() - started < LONGEST_CALM:  # noqa: ASYNC110
                 await asyncio.sleep(10)
             if wrong:
                 raise Wrong(f"seed {self.seed}: after {LONGEST_CALM} s of calm: {wrong}")
