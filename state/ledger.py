@@ -108,32 +108,14 @@ class Ledger:
             chosen = choose(list(due))
             if not chosen:
                 return None
-            push_id = int(
-                connection.exec_driver_sql(
-                    "INSERT INTO push(channel_id, started_at, rows, accepted, rejected, deferred, unknown,"
-                    " code, message, request_id, batch_id) VALUES (?, ?, ?, 0, 0, 0, 0, '', '', '', '')"
-                    " RETURNING id",
-                    (channel_id, now, len(chosen)),
-                ).scalar_one()
-            )
             attempts = tuple(
                 Attempt(number, listing.sku, listing.warehouse, listing.desired, listing.failures)
                 for number, listing in enumerate(chosen, self._last_attempt + 1)
             )
-            connection.exec_driver_sql(
-                "INSERT INTO attempt(id, push_id, channel_id, sku, warehouse, quantity, was_uncertain,"
-                " could_show, code, message)"
-                " SELECT ?, ?, channel_id, sku, warehouse, desired, uncertain, may_show, '', '' FROM listing"
-                " WHERE channel_id = ? AND sku = ? AND warehouse = ?",
-                [(a.id, push_id, channel_id, a.sku, a.warehouse) for a in attempts],
-            )
-            connection.exec_driver_sql(
-                "UPDATE listing SET attempt_id = ?, uncertain = 1, may_show = max(may_show, desired)"
-                " WHERE channel_id = ? AND sku = ? AND warehouse = ?",
-                [(a.id, channel_id, a.sku, a.warehouse) for a in attempts],
-            )
+            push = Push(_record_push(connection, channel_id, len(chosen), now), channel_id, now, attempts)
+            _record_intent(connection, push)
         self._last_attempt += len(attempts)
-        return Push(push_id, channel_id, now, attempts)
+        return push
 
     def settle(
         self,
@@ -203,6 +185,31 @@ def _still_awaited(
         )
     }
     return [settlement for settlement in settlements if settlement.attempt.id in in_flight]
+
+
+def _record_push(connection: Connection, channel_id: int, rows: int, now: int) -> int:
+    found = connection.exec_driver_sql(
+        "INSERT INTO push(channel_id, started_at, rows, accepted, rejected, deferred, unknown,"
+        " code, message, request_id, batch_id) VALUES (?, ?, ?, 0, 0, 0, 0, '', '', '', '') RETURNING id",
+        (channel_id, now, rows),
+    )
+    return int(found.scalar_one())
+
+
+def _record_intent(connection: Connection, push: Push) -> None:
+    """Record every attempt with what its listing was before, and make the listing uncertain."""
+    connection.exec_driver_sql(
+        "INSERT INTO attempt(id, push_id, channel_id, sku, warehouse, quantity, was_uncertain,"
+        " could_show, code, message)"
+        " SELECT ?, ?, channel_id, sku, warehouse, desired, uncertain, may_show, '', '' FROM listing"
+        " WHERE channel_id = ? AND sku = ? AND warehouse = ?",
+        [(a.id, push.id, push.channel_id, a.sku, a.warehouse) for a in push.attempts],
+    )
+    connection.exec_driver_sql(
+        "UPDATE listing SET attempt_id = ?, uncertain = 1, may_show = max(may_show, desired)"
+        " WHERE channel_id = ? AND sku = ? AND warehouse = ?",
+        [(a.id, push.channel_id, a.sku, a.warehouse) for a in push.attempts],
+    )
 
 
 def _rows_after(settlements: Iterable[Settlement], *after: After) -> list[Settlement]:

@@ -9,11 +9,13 @@ from state import ledger as statements
 from state import reports
 from state.database import Database
 from state.housekeeping import forget_old, forget_old_imports, optimize
+from state.imports import Imports
 from state.ledger import Ledger, due_listings, due_listings_of, next_wait
 from state.records import After, PushEnd, Refusal, Risk, Settlement
 from state.registry import ChannelPlan, Registry
 from state.staging import StockChange
 from state.stock import StockBook
+from state.tables import Import
 
 SETTLING = 600
 PLAN = ChannelPlan("shop", "acc", ("erp",), None, safety_stock=0, share_ppm=1_000_000, max_shown=None)
@@ -471,13 +473,11 @@ def test_old_pushes_are_forgotten_but_never_the_newest(shop):
 
 
 def add_import(shop: Shop, number: int, state: str, claimed: str = "") -> None:
-    with shop.database.write() as connection:
-        connection.exec_driver_sql(
-            "INSERT INTO import(id, source_id, name, contents, state, at, data_at, sha256, format, rows, changed,"
-            " bad, blank, negative, missing, reason, claimed)"
-            " VALUES (?, ?, 'f', 'snapshot', ?, ?, ?, '', '', 0, 0, 0, 0, 0, 0, '', ?)",
-            (number, shop.source, state, number, number, claimed),
-        )
+    entry = Import(
+        id=number, source_id=shop.source, name="f", contents="snapshot", state=state, at=number, data_at=number,
+        claimed=claimed,
+    )  # fmt: skip
+    Imports(shop.database).record(entry)
 
 
 def test_records_of_imports_are_forgotten_once_nothing_comes_from_them(shop):

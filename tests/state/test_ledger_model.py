@@ -152,7 +152,7 @@ class Listing:
             elif self.refusal is None:
                 self.not_before = None if moved else row.not_before
         else:
-            self.ambiguous = self.ambiguous or row.after is After.AMBIGUOUS
+            self.ambiguous = self.ambiguous or asynchronous or row.after is After.AMBIGUOUS
             self.refusal, self.not_before = None, None if moved else row.not_before
 
 
@@ -205,7 +205,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.pushes = []
         self.settled = []
         self.held: set[int] = set()
-        self.held_warehouses: dict[tuple[int, str], int] = {}
+        self.held_warehouses: set[tuple[int, str]] = set()
         self.database = None
 
     @initialize()
@@ -238,10 +238,6 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def all_listings(self):
         return [listing for listings in self.listings.values() for listing in listings.values()]
-
-    def is_open(self, channel: int, warehouse: str, *, probed: bool) -> bool:
-        probe_at = self.held_warehouses.get((channel, warehouse))
-        return probe_at is None or (probed and probe_at <= self.now)
 
     def open_warehouses(self, channel: int) -> list[str]:
         warehouses = self.plans[channel].warehouses
@@ -278,7 +274,8 @@ class LedgerMachine(RuleBasedStateMachine):
             expected = {
                 key for key, listing in self.listings[channel].items()
                 if listing.may_go(self.now)
-                and (scope is None or key[0] in scope) and self.is_open(channel, key[1], probed=scope is not None)
+                and (scope is None or key[0] in scope)
+                and key[1] in self.open_warehouses(channel)
             }  # fmt: skip
             assert {(one.sku, one.warehouse) for one in due} == expected
             assert len(due) == len(expected)
@@ -334,9 +331,9 @@ class LedgerMachine(RuleBasedStateMachine):
             listing.shown = quantity
         elif after is After.CONFIRMED:
             listing.arrivals.append((self.now + (fate or 0), quantity))
-        elif after is After.UNCERTAIN and fate is not None:
+        elif after is After.UNCERTAIN and not asynchronous and fate is not None:
             listing.shown = quantity
-        elif after is After.AMBIGUOUS and fate is not None:
+        elif after in {After.UNCERTAIN, After.AMBIGUOUS} and fate is not None:
             listing.arrivals.append((self.now + fate, quantity))
 
     def an_outcome_comes_too_late(self, data):
@@ -409,10 +406,9 @@ class LedgerMachine(RuleBasedStateMachine):
     def a_warehouse_is_held_or_released(self, warehouse):
         if (2, warehouse) in self.held_warehouses:
             self.registry.release_warehouse(2, warehouse)
-            del self.held_warehouses[2, warehouse]
         else:
             self.registry.hold_warehouse(2, warehouse, "X", "why", now=self.now, probe_at=self.now + 10)
-            self.held_warehouses[2, warehouse] = self.now + 10
+        self.held_warehouses ^= {(2, warehouse)}
 
     def rows(self):
         with self.database.read() as connection:
@@ -476,9 +472,9 @@ class LedgerMachine(RuleBasedStateMachine):
         with self.database.read() as connection:
             rows = list(reports.failures(connection))
         names = {plan.name: channel for channel, plan in self.plans.items()}
-        assert {(names[row.channel], row.sku, row.warehouse) for row in rows} >= {
+        assert {(names[row.channel], row.sku, row.warehouse) for row in rows} == {
             (channel, *key) for channel, listings in self.listings.items()
-            for key, listing in listings.items() if listing.failed
+            for key, listing in listings.items() if listing.failed and (listing.refusal or listing.changed)
         }  # fmt: skip
 
     def calm(self):
