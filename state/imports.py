@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from state.database import Database
 from state.records import ImportState
@@ -81,6 +81,15 @@ class Imports:
             entry = session.exec(query.order_by(col(Import.id).desc()).limit(1)).first()
             session.expunge_all()
         return entry
+
+    def newest_data(self, source_id: int) -> int | None:
+        """Tell as of when the newest data is that was applied; not always that of the last import."""
+        query = select(func.max(Import.data_at)).where(
+            Import.source_id == source_id,
+            col(Import.state).in_([ImportState.APPLIED, ImportState.UNCHANGED]),
+        )
+        with self._database.read() as connection, Session(connection) as session:
+            return session.exec(query).one()
 
     def latest(self, source_id: int) -> Import | None:
         """Find the newest import of a source, whatever became of it."""

@@ -181,9 +181,9 @@ class FolderFeed(Feed):
 
         Of snapshots the newest says it all; of changes each does its part. They were let through once.
         """
-        last = self._parts.imports.last_applied(self.terms.source_id)
+        newest = self._parts.imports.newest_data(self.terms.source_id)
         files = await self._parts.blocking(self.folder.archived)
-        unknown = [file for file in files if last is None or _data_at(file) > last.data_at]
+        unknown = [file for file in files if newest is None or _data_at(file) > newest]
         if self.terms.contents == "snapshot":
             unknown = unknown[-1:]
         self._parts.book.doubtful |= bool(unknown)

@@ -4,10 +4,11 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from rig import DROP, SHOP, Rig, rows_sent
+from rig import DROP, SHOP, Rig, many, rows_sent
+from shops import Forgetful, Guarded, Renewing, Throttling
 from virtual_time import run_virtually
 
-from connectors.contract import Grouping, Outcome, OutcomeKind, Reason
+from connectors.contract import Grouping
 from connectors.errors import (
     AnswerUnusable,
     AuthenticationExpired,
@@ -18,16 +19,12 @@ from connectors.errors import (
     TryLater,
     WarehouseRefused,
 )
-from connectors.memory import CAPABILITIES, MemoryConnector, MemoryMarketplace
+from connectors.memory import CAPABILITIES
 
 
 @pytest.fixture
 def rig(tmp_path):
     return Rig(tmp_path / "site")
-
-
-def many(count, quantity=5):
-    return {f"SKU-{number:04d}": quantity for number in range(count)}
 
 
 def test_an_export_reaches_the_marketplace(rig):
@@ -165,7 +162,7 @@ def test_a_pause_that_was_asked_for_outlives_a_restart(rig):
 
 
 def test_an_expired_authorisation_is_renewed_once_for_all_requests(tmp_path):
-    marketplace = _Renewing()
+    marketplace = Renewing()
     rig = Rig(tmp_path / "site", plugins={"memory": marketplace.plugin()})
 
     run_virtually(rig.bring(many(500)))
@@ -224,7 +221,7 @@ def test_a_person_releases_a_held_channel(rig):
 
 def test_one_refused_warehouse_holds_up_no_other(tmp_path):
     text = DROP + SHOP + 'warehouses = { JKT = "1", SBY = "2" }\n'
-    marketplace = _Guarded(refuse=lambda updates: updates[0].warehouse == "2" and WarehouseRefused(
+    marketplace = Guarded(refuse=lambda updates: updates[0].warehouse == "2" and WarehouseRefused(
         "unknown warehouse", warehouse="2", code="W"))  # fmt: skip
     rig = Rig(tmp_path / "site", text, plugins={"memory": marketplace.plugin()})
 
@@ -244,7 +241,7 @@ def test_one_refused_warehouse_holds_up_no_other(tmp_path):
 
 def test_bad_rows_are_found_by_halving_and_cost_only_themselves(tmp_path):
     poison = {"SKU-0003", "SKU-0071"}
-    marketplace = _Guarded(
+    marketplace = Guarded(
         refuse=lambda updates: any(u.sku in poison for u in updates) and BatchRefused("bad row", code="400")
     )
     rig = Rig(tmp_path / "site", plugins={"memory": marketplace.plugin()})
@@ -262,7 +259,7 @@ def test_bad_rows_are_found_by_halving_and_cost_only_themselves(tmp_path):
 
 
 def test_rows_that_are_all_refused_hold_the_channel_and_blame_no_row(tmp_path):
-    marketplace = _Guarded(refuse=lambda _: BatchRefused("new API version", code="400"))
+    marketplace = Guarded(refuse=lambda _: BatchRefused("new API version", code="400"))
     rig = Rig(tmp_path / "site", plugins={"memory": marketplace.plugin()})
 
     async def story():
@@ -278,7 +275,7 @@ def test_rows_that_are_all_refused_hold_the_channel_and_blame_no_row(tmp_path):
 
 
 def test_an_answer_that_leaves_rows_out_is_asked_again_in_smaller_batches(tmp_path):
-    marketplace = _Forgetful(rows=3)
+    marketplace = Forgetful(rows=3)
     rig = Rig(tmp_path / "site", plugins={"memory": marketplace.plugin()})
 
     async def story():
@@ -310,7 +307,7 @@ def test_an_unusable_answer_backs_off_the_channel_and_charges_the_rows(rig):
 
 
 def test_a_fault_of_a_connector_ends_no_lane(tmp_path):
-    marketplace = _Guarded(refuse=lambda _: ZeroDivisionError())
+    marketplace = Guarded(refuse=lambda _: ZeroDivisionError())
     rig = Rig(tmp_path / "site", plugins={"memory": marketplace.plugin()})
 
     async def story():
@@ -362,10 +359,9 @@ def test_a_sku_that_the_marketplace_cannot_carry_is_refused_without_asking(tmp_p
 
 
 def test_a_channel_that_is_down_holds_up_no_other(tmp_path):
-    other = MemoryMarketplace()
-    broken = _Guarded(refuse=lambda _: TryLater("down"))
+    broken = Guarded(refuse=lambda _: TryLater("down"))
     text = DROP + '[channels.down]\nconnector = "broken"\n[channels.up]\nconnector = "other"\n'
-    plugins = {"broken": broken.plugin("b"), "other": _Guarded(other).plugin("o")}
+    plugins = {"broken": broken.plugin("b"), "other": Guarded().plugin("o")}
     rig = Rig(tmp_path / "site", text, plugins=plugins)
 
     async def story():
@@ -419,7 +415,7 @@ def test_after_an_answer_that_proves_nothing_the_old_value_is_pushed_again_if_it
 
 
 def test_a_throttled_row_is_sent_again_and_charged_nothing(tmp_path):
-    marketplace = _Throttling(times=6)
+    marketplace = Throttling(times=6)
     rig = Rig(tmp_path / "site", plugins={"memory": marketplace.plugin()})
 
     async def story():
@@ -455,80 +451,3 @@ def test_warehouses_of_a_sku_travel_together_where_the_marketplace_wants_that(tm
     assert [{(u.sku, u.warehouse) for u in call} for call in rig.shop.received] == [
         {("A", "1"), ("A", "2"), ("B", "1")}
     ]
-
-
-class _Guarded(MemoryMarketplace):
-    """Refuses what it is told to refuse, before anything takes effect."""
-
-    def __init__(self, other=None, *, refuse=lambda _: None):
-        super().__init__()
-        self.refuse = refuse
-        self.other = other
-
-    def receive(self, updates):
-        error = self.refuse(updates)
-        if error:
-            self.received.append(tuple(updates))
-            raise error
-        return super().receive(updates)
-
-    def plugin(self, account="memory"):
-        return replace(
-            _memory_plugin(),
-            account=lambda _: account,
-            connect=lambda _settings, _surroundings: MemoryConnector(self),
-        )
-
-
-class _Forgetful(_Guarded):
-    """Applies all, but leaves calls with more than so many rows half answered."""
-
-    def __init__(self, *, rows):
-        super().__init__()
-        self.rows = rows
-
-    def receive(self, updates):
-        outcomes = super().receive(updates)
-        if len(updates) <= self.rows:
-            return outcomes
-        return tuple(
-            Outcome(outcome.update, OutcomeKind.UNKNOWN, Reason.UNANSWERED) if index % 2 else outcome
-            for index, outcome in enumerate(outcomes)
-        )
-
-
-class _Throttling(_Guarded):
-    """Defers every row so many times."""
-
-    def __init__(self, *, times):
-        super().__init__()
-        self.times = times
-
-    def receive(self, updates):
-        if len(self.received) >= self.times:
-            return super().receive(updates)
-        self.received.append(tuple(updates))
-        return tuple(Outcome(update, OutcomeKind.DEFERRED, Reason.THROTTLED) for update in updates)
-
-
-class _Renewing(_Guarded):
-    """Refuses every call until it is renewed."""
-
-    def __init__(self):
-        super().__init__(refuse=lambda _: None if self.renewals else AuthenticationExpired("expired"))
-        self.renewals = 0
-
-    def plugin(self, account="memory"):
-        marketplace = self
-
-        class Renewable(MemoryConnector):
-            async def renew(self):
-                marketplace.renewals += 1
-
-        return replace(super().plugin(account), connect=lambda _s, _w: Renewable(marketplace))
-
-
-def _memory_plugin():
-    from connectors.memory import plugin
-
-    return plugin

@@ -474,6 +474,20 @@ def test_a_lost_state_is_made_again_from_all_changes_in_order(site):
     assert site.levels() == {"A": 4, "B": 7}
 
 
+@pytest.mark.parametrize("contents", ["changes", "snapshot"])
+def test_a_restart_takes_nothing_from_the_archive_that_has_had_its_effect(site, contents):
+    """Changes apply in the order of their arrival, and a producer's clock may have been ahead for a while."""
+    site.judge_by(contents=contents)
+    for at, text in ((10_000, "A,5"), (5, "A,0")):
+        site.drop(text, at=at)
+        assert site.states() == [APPLIED]
+
+    site.kill()
+
+    assert site.look() == []
+    assert site.levels() == {"A": 0}
+
+
 def test_what_was_accepted_once_is_not_held_when_it_is_read_again(guarded):
     """Nobody could approve it: its file is not among the claimed any more."""
     guarded.drop(SHOP)
