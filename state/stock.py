@@ -45,6 +45,8 @@ class StockBook:
         self._plans = plans
         self.doubtful = False
         """Requests of a state that was lost may still be under way: new listings are ambiguous."""
+        self.left_showing = 0
+        """Listings that `plan_anew` forgot although the marketplace may still show stock for them."""
 
     def apply(self, import_id: int, source_id: int, changes: Sequence[StockChange], now: int) -> None:
         """Store one slice of an import, and plan the listings it touches, in one transaction."""
@@ -100,7 +102,8 @@ class StockBook:
         while True:
             with self._database.write() as connection:
                 keys = connection.exec_driver_sql(
-                    "SELECT sku, warehouse FROM listing l WHERE channel_id = ? AND attempt_id IS NULL"
+                    "SELECT sku, warehouse, may_show > 0 FROM listing l WHERE channel_id = ?"
+                    " AND attempt_id IS NULL"
                     " AND NOT EXISTS (SELECT 1 FROM stock k"
                     " JOIN channel_source s ON s.channel_id = l.channel_id AND s.source_id = k.source_id"
                     f" WHERE k.sku = l.sku AND {locations}) LIMIT ?",
@@ -111,8 +114,9 @@ class StockBook:
                 for table in ("listing", "failure"):
                     connection.exec_driver_sql(
                         f"DELETE FROM {table} WHERE channel_id = ? AND sku = ? AND warehouse = ?",
-                        [(channel_id, sku, warehouse) for sku, warehouse in keys],
+                        [(channel_id, sku, warehouse) for sku, warehouse, _ in keys],
                     )
+            self.left_showing += sum(showing for *_, showing in keys)
             yield len(keys)
 
 

@@ -163,6 +163,14 @@ async def _reconcile_state(app: App, plans: dict[int, ChannelPlan], stale: list[
             await asyncio.sleep(0)
         app.registry.wake(channel_id)
         app.registry.planned(channel_id, plans[channel_id])
+        if app.book.left_showing:
+            log.warning(
+                "listings_left_showing",
+                channel=plans[channel_id].name,
+                listings=app.book.left_showing,
+                reason="not sold here any more, and the stock shown stays: set them to zero there",
+            )
+            app.book.left_showing = 0
 
 
 def channel_plan(channel: ChannelConfig) -> ChannelPlan:

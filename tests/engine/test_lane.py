@@ -451,3 +451,20 @@ def test_warehouses_of_a_sku_travel_together_where_the_marketplace_wants_that(tm
     assert [{(u.sku, u.warehouse) for u in call} for call in rig.shop.received] == [
         {("A", "1"), ("A", "2"), ("B", "1")}
     ]
+
+
+def test_a_location_mapped_elsewhere_is_told_of_because_its_old_warehouse_keeps_showing(tmp_path, capsys):
+    mapped = DROP + SHOP + 'warehouses = { JKT = "1" }\n'
+    rig = Rig(tmp_path / "site", mapped)
+
+    async def story():
+        await rig.bring("sku,location,quantity\nA,JKT,5\n")
+        rig.configure(mapped.replace('"1"', '"2"'))
+        async with rig.opened():
+            await rig.reconcile()
+
+    run_virtually(story())
+
+    told = capsys.readouterr().out
+    assert "listings_left_showing" in told
+    assert rig.shop.stock == {("A", "1"): 5, ("A", "2"): 5}

@@ -117,6 +117,7 @@ class Rig:
     async def cut_off(self, doing, when) -> None:
         """Begin something, and end it as soon as `when()` is so: what was stored by then stays."""
         task = asyncio.create_task(doing)
+        await asyncio.sleep(0)
         while not when():
             assert not task.done(), "it came to its end before"
             await asyncio.sleep(0)
@@ -135,7 +136,7 @@ class Rig:
             return list(reports.failures(connection))
 
     def ask(self, sql: str):
-        """What the state database answers to a query of one value; None where it has no such table yet."""
+        """What the state database answers to a query of one value; None if there is none."""
         with closing(sqlite3.connect(f"file:{self.folder / 'state.db'}?mode=ro", uri=True)) as connection:
             return (connection.execute(sql).fetchone() or (None,))[0]
 
