@@ -26,6 +26,8 @@ def show_plan(config: Config, wish: Wish, *, as_json: bool) -> None:
         print_json(plan.as_json())
     else:
         _print(plan)
+    if plan.failing_sources:  # the plan is then made of what they said before
+        click.get_current_context().exit(1)
 
 
 def _print(plan: Plan) -> None:
