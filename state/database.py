@@ -5,6 +5,7 @@ import json
 import os
 import secrets
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,8 @@ from state import dialect, migrations
 
 LOCK_SUFFIX = ".lock"
 MARKER_SUFFIX = ".marker"
+LOCK_TRIES = 5
+LOCK_STEP_SECONDS = 0.05
 
 
 class StateLocked(Exception):
@@ -33,11 +36,9 @@ class InstanceLock:
     def __init__(self, database: Path) -> None:
         """Take the lock beside `database`; raise `StateLocked` where another process holds it."""
         self._fd = os.open(f"{database}{LOCK_SUFFIX}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not _locked(self._fd):
             os.close(self._fd)
-            raise StateLocked(str(database)) from None
+            raise StateLocked(str(database))
         self.note("")
 
     def note(self, socket: str) -> None:
@@ -48,6 +49,18 @@ class InstanceLock:
     def release(self) -> None:
         """Let the next instance in."""
         os.close(self._fd)
+
+
+def _locked(fd: int) -> bool:
+    """Take the lock, trying for a moment: a command may just be looking who holds it."""
+    for _ in range(LOCK_TRIES):
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            threading.Event().wait(LOCK_STEP_SECONDS)
+        else:
+            return True
+    return False
 
 
 def holder_socket(database: Path) -> str | None:

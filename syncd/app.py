@@ -126,15 +126,17 @@ async def _assemble(config: Config, world: World, database: Database) -> App:
     parts = IntakeParts(database, registry, app.imports, book, world.clock, world.blocking, app.wake_lanes)
     for name, source in config.sources.items():
         app.feeds[name] = _feed(source_terms(name, source, source_ids[name]), source, parts, world)
-    if database.rewound:
-        await _catch_up(app)
     if not world.rehearsal:
+        await _catch_up(app)
         _connect(app, plans)
     return app
 
 
 async def _catch_up(app: App) -> None:
-    """Bring an older copy of the state up to what the sources have said since; only then is it met."""
+    """Bring a lost state, or an older copy, up to what the sources have said since; before any push.
+
+    Only then is an older copy met.
+    """
     try:
         for feed in app.feeds.values():
             await feed.reread()

@@ -173,8 +173,9 @@ class FolderFeed(Feed):
 
     @override
     async def reread(self) -> None:
-        if await self._parts.blocking(self.folder.is_prepared):
-            await self._restore()
+        if not self._restored and await self._parts.blocking(self.folder.is_prepared):
+            self._succeeded(await self._restore())
+            self._restored = True
 
     async def _restore(self) -> list[Verdict]:
         """Read what the archive holds and the state does not know: the state can be lost, or an older copy.

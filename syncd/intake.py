@@ -232,8 +232,7 @@ class Intake:
 
     def _conclude(self, incoming: Incoming, verdict: Verdict) -> None:
         """Tell of an import, and of what it replaces."""
-        held_anew = verdict.state is ImportState.HELD and verdict.import_id is not None
-        if verdict.state is ImportState.APPLIED or held_anew:
+        if verdict.state in {ImportState.APPLIED, ImportState.HELD}:
             self._supersede_held(incoming, verdict.import_id)
         if verdict.import_id is not None:
             self._report(incoming, verdict)
