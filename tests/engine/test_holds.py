@@ -22,7 +22,9 @@ def rig(tmp_path):
 @pytest.fixture
 def rig_of(tmp_path):
     def make(marketplace, text=DROP + SHOP):
-        return Rig(tmp_path / "site", text, plugins={"memory": marketplace.plugin()})
+        rig = Rig(tmp_path / "site", text, plugins={"memory": marketplace.plugin()})
+        rig.shop = marketplace
+        return rig
 
     return make
 
@@ -34,11 +36,8 @@ def refusing_the_second():
     return Guarded(refuse=refuse)
 
 
-def refusing_the_bad():
-    def refuse(updates):
-        return any(update.sku in BAD for update in updates) and BatchRefused("bad", code="422")
-
-    return Guarded(refuse=refuse)
+def refuse_the_bad(updates):
+    return any(update.sku in BAD for update in updates) and BatchRefused("bad", code="422")
 
 
 def test_reconciling_beside_the_daemon_waits_for_no_held_channel(rig):
@@ -139,23 +138,46 @@ def test_a_fault_of_a_connector_while_it_renews_ends_no_lane(rig_of):
 
 
 def test_rows_that_are_refused_each_alone_do_not_hold_a_channel_for_ever(rig_of):
-    marketplace = refusing_the_bad()
+    marketplace = Guarded()
     rig = rig_of(marketplace)
 
     async def story():
-        await rig.bring(many(50, 0) | dict.fromkeys(BAD, 0) if False else many(50))
+        await rig.bring(many(50))
+        marketplace.refuse = refuse_the_bad
         async with rig.running():
-            changed = many(50) | dict.fromkeys(BAD, 1)
-            rig.drop(changed)
+            rig.drop(many(50) | dict.fromkeys(BAD, 1))
             await rig.look()
             await asyncio.sleep(60)
-            rig.drop(changed | {"SKU-0040": 9})
+            assert rig.counts().held == len(BAD)
+            rig.drop(many(50) | dict.fromkeys(BAD, 1) | {"SKU-0040": 9})
             await rig.look()
             await asyncio.sleep(4 * 3600)
 
     run_virtually(story())
 
     assert rig.shown()["SKU-0040"] == 9
+
+
+def test_a_person_who_releases_such_a_channel_gets_the_other_rows_through(rig_of):
+    marketplace = Guarded()
+    rig = rig_of(marketplace)
+
+    async def story():
+        await rig.bring(many(50))
+        marketplace.refuse = refuse_the_bad
+        async with rig.running() as app:
+            rig.drop(many(50) | dict.fromkeys(BAD, 1))
+            await rig.look()
+            await asyncio.sleep(60)
+            rig.drop(many(50, 9) | dict.fromkeys(BAD, 1))
+            await rig.look()
+            for _ in range(5):
+                app.lanes["shop"].release()
+                await asyncio.sleep(100)
+
+    run_virtually(story())
+
+    assert {sku: shown for sku, shown in rig.shown().items() if shown != 9} == dict.fromkeys(BAD, 5)
 
 
 def test_a_lane_that_is_cancelled_waits_for_no_answer(rig_of):

@@ -117,13 +117,17 @@ class Rig:
     async def cut_off(self, doing, when) -> None:
         """Begin something, and end it as soon as `when()` is so: what was stored by then stays."""
         task = asyncio.create_task(doing)
-        await asyncio.sleep(0)
-        while not when():
-            assert not task.done(), "it came to its end before"
-            await asyncio.sleep(0)
-        task.cancel()
+        loop = asyncio.get_running_loop()
+
+        def cut() -> None:
+            if when():
+                loop.at_each_turn(lambda: None)
+                task.cancel()
+
+        loop.at_each_turn(cut)
         await asyncio.wait([task])
-        assert task.cancelled()
+        loop.at_each_turn(lambda: None)
+        assert task.cancelled(), "it came to its end before"
 
     def counts(self, channel: str = "shop"):
         with self.app.database.read() as connection:
@@ -137,7 +141,10 @@ class Rig:
 
     def ask(self, sql: str):
         """What the state database answers to a query of one value; None if there is none."""
-        with closing(sqlite3.connect(f"file:{self.folder / 'state.db'}?mode=ro", uri=True)) as connection:
+        path = self.folder / "state.db"
+        if not path.exists():
+            return None
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
             return (connection.execute(sql).fetchone() or (None,))[0]
 
     def shown(self) -> dict[str, int]:

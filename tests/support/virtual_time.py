@@ -13,8 +13,10 @@ class _JumpingSelector(selectors.EpollSelector):
     def __init__(self):
         super().__init__()
         self.now = 0.0
+        self.each_turn = lambda: None
 
     def select(self, timeout=None):
+        self.each_turn()
         ready = super().select(0)
         if ready:
             return ready
@@ -32,6 +34,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def time(self):
         return self._jumping.now
+
+    def at_each_turn(self, do):
+        """Let `do` see every instant between two steps of whatever runs."""
+        self._jumping.each_turn = do
 
 
 def run_virtually(main: Coroutine[Any, Any, T]) -> T:
