@@ -1,4 +1,4 @@
-"""What an answer means for each row of a push. One table, no effects: DESIGN section 4 in code."""
+"""What an answer means for each row of a push. One table, no effects."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
