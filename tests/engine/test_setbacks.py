@@ -124,3 +124,24 @@ def test_a_failure_is_forgotten_once_the_source_is_back_at_what_is_shown(tmp_pat
             assert rig.failures() == []
 
     run_virtually(story())
+
+
+def test_bad_rows_with_good_answers_between_them_hold_no_channel(tmp_path):
+    poison = {"BAD-1", "BAD-2", "BAD-3", "BAD-4"}
+    shop = Guarded(
+        refuse=lambda updates: any(u.sku in poison for u in updates) and BatchRefused("bad", code="400")
+    )
+    rig = Rig(tmp_path, plugins={"memory": shop.plugin()})
+
+    async def story():
+        stock = {}
+        async with rig.running():
+            for quantity, sku in enumerate(sorted(poison)):
+                stock |= {sku: 1, "GOOD": quantity}
+                rig.drop(stock)
+                await rig.look()
+                await asyncio.sleep(60)
+            counts = rig.counts()
+            assert (counts.held, counts.rejected, counts.in_sync) == (0, 4, 1)
+
+    run_virtually(story())
