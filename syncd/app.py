@@ -137,12 +137,14 @@ async def _catch_up(app: App) -> None:
 
     Only then is an older copy met.
     """
-    try:
-        for feed in app.feeds.values():
+    caught_up = True
+    for name, feed in app.feeds.items():
+        try:
             await feed.reread()
-    except SourceUnreachable as trouble:
-        get_logger("state").error("state_not_caught_up", reason=str(trouble))
-    else:
+        except SourceUnreachable as trouble:
+            caught_up = False
+            get_logger("state").error("state_not_caught_up", source=name, reason=str(trouble))
+    if caught_up:
         app.database.mark()
 
 

@@ -68,7 +68,7 @@ class Delivery:
         ]
 
     async def deliver(self, push: Push) -> ConnectorError | None:
-        """Send one push and settle every row of it; return what is wrong with the channel as a whole."""
+        """Send one push and settle every row of it; return what it says against the channel as a whole."""
         sendable, settlements = self._split_uncarriable(push)
         answer, error = await self._send(push, sendable)
         if error is not None:
@@ -144,10 +144,11 @@ class Delivery:
             self._log.info("warehouse_released", warehouse=warehouse)
 
     def _react(self, error: ConnectorError, attempts: Sequence[Attempt]) -> ConnectorError | None:
-        """Do what a failed call asks for, unless it concerns the channel as a whole; its rows are settled."""
+        """Do what a failed call asks for here; return what concerns the channel. Its rows are settled."""
         match error:
             case Throttled():
                 self._throttled(error)
+                return error
             case WarehouseRefused():
                 self._hold_warehouse(error)
             case BatchRefused() if len(attempts) == 1:

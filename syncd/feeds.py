@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from typing import final
 
 from typing_extensions import override
@@ -285,11 +284,6 @@ class PollFeed(Feed):
         super().__init__(terms, parts)
         self._source = source
         self._taken = False
-
-    @property
-    def path(self) -> Path:
-        """Where the database lies."""
-        return self._source.path
 
     @property
     @override

@@ -7,7 +7,13 @@ lets the delivery send it. Several requests may be in flight, never two with one
 import asyncio
 from collections.abc import Sequence
 
-from connectors.errors import AuthenticationExpired, ChannelRefused, ConnectorError, TryLater
+from connectors.errors import (
+    AuthenticationExpired,
+    ChannelRefused,
+    ConnectorError,
+    Throttled,
+    TryLater,
+)
 from state.records import DueListing, Push
 from syncd.agenda import LONGEST_IDLE_SECONDS, SOON_SECONDS, TRIES_WHEN_SETTLING, Agenda
 from syncd.core.backoff import channel_delay
@@ -170,6 +176,8 @@ class Lane:
                 self._trouble = error
             case AuthenticationExpired():
                 self._expired = error
+            case Throttled():
+                pass  # the pacer waits already, and nothing was learnt of the channel
             case _:
                 self._hold(error)
 

@@ -228,11 +228,6 @@ class ChannelConfig:
     enabled: bool = True
 
     @property
-    def single(self) -> bool:
-        """Whether the shop is one stock, without warehouses."""
-        return self.warehouses is None
-
-    @property
     def account(self) -> str:
         """The identity of the account behind the settings: confirmed quantities belong to it."""
         return self.plugin.account(self.settings)

@@ -209,11 +209,6 @@ class DropFolder:
                     found.append(ArchivedFile(name, self.path / _ARCHIVE, entry, Identity.of(status)))
         return sorted(found, key=lambda file: (file.identity.modified_ns, file.entry))
 
-    def newest_archived(self) -> ArchivedFile | None:
-        """The last of `archived()`."""
-        files = self.archived()
-        return files[-1] if files else None
-
     def _entries(self, folder: int) -> Iterator[tuple[str, os.stat_result, str]]:
         """Each thing in the folder with the reason to leave it alone, or ""."""
         with or_unreachable(f"The folder {self.path} cannot be listed"):

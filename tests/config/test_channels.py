@@ -33,7 +33,7 @@ def test_a_channel_has_all_sources_and_shows_all_stock_by_default(folder):
 
     assert channel.sources == ("erp", "pos")
     assert (channel.rules.safety_stock, channel.rules.share, channel.rules.max_shown) == (0, 1_000_000, None)
-    assert (channel.single, channel.enabled, channel.reassert_after) == (True, True, 600.0)
+    assert (channel.warehouses, channel.enabled, channel.reassert_after) == (None, True, 600.0)
 
 
 def test_a_channel_without_any_source_is_refused(folder):
@@ -47,13 +47,13 @@ def test_where_a_whole_shop_must_be_stated_leaving_it_out_is_refused(folder):
 
     assert (where, line) == ("channels.main.warehouses", 1)
     assert 'warehouses = "single"' in message
-    assert only(folder.load(ROOMY + 'warehouses = "single"\n')).single
+    assert only(folder.load(ROOMY + 'warehouses = "single"\n')).warehouses is None
 
 
 def test_a_table_of_warehouses_maps_locations(folder):
     channel = only(folder.load(ROOMY + 'warehouses = { JKT = "1610", "" = "1611" }\n'))
 
-    assert (channel.single, channel.warehouses) == (False, {"JKT": "1610", "": "1611"})
+    assert channel.warehouses == {"JKT": "1610", "": "1611"}
 
 
 @pytest.mark.parametrize("value", ['"several"', "{}", "{ JKT = 1610 }", '{ JKT = "" }', "[]", "1"])

@@ -196,3 +196,19 @@ def test_a_lane_that_is_cancelled_waits_for_no_answer(rig_of):
                 await asyncio.wait([running])
 
     run_virtually(story())
+
+
+def test_a_probe_that_was_throttled_releases_no_hold(rig):
+    async def story():
+        async with rig.running():
+            rig.shop.fail_next(ChannelRefused("shop moved"))
+            rig.shop.fail_next(Throttled("too fast", retry_after=5))
+            rig.drop(many(20))
+            await rig.look()
+            await asyncio.sleep(900 + 60)
+            assert len(rig.shop.received) == 2, "the refusal, and the throttled probe"
+            assert rig.counts().held == 20
+            await asyncio.sleep(900 + 60)
+            assert rig.counts().in_sync == 20
+
+    run_virtually(story())

@@ -197,3 +197,25 @@ def test_a_file_that_is_held_stays_held_when_the_state_is_lost(tmp_path):
     run_virtually(story())
 
     assert rig.shown() == many(100) | {"SKU-0001": 4}
+
+
+def test_a_source_that_cannot_be_read_keeps_no_other_from_catching_up(tmp_path):
+    other = DROP.replace("erp", "away").replace('"inbox"', '"away"')
+    rig = Rig(tmp_path / "site", other + DROP + SHOP)
+    (rig.folder / "away").mkdir()
+
+    async def story():
+        await rig.bring({"A": 5})
+        rig.copy_state()
+        await rig.bring({"A": 0})
+        rig.restore_state(marker=False)
+        rig.shop.received.clear()
+        archive = rig.folder / "away" / "archive"
+        archive.rename(rig.folder / "elsewhere")
+        archive.symlink_to(rig.folder / "elsewhere")  # which syncd refuses to follow
+        async with rig.running():
+            await asyncio.sleep(60)
+
+    run_virtually(story())
+
+    assert ("A", 5) not in rows_sent(rig.shop)

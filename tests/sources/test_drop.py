@@ -318,13 +318,13 @@ def test_the_archive_is_listed_by_the_time_of_the_content(inbox):
     inbox.archive(claim(inbox, "old.csv", modified=3), AT.replace(year=2027), SHA)
     (inbox.path / "archive" / "readme").write_text("x")
     assert [file.name for file in inbox.archived()] == ["old.csv", "new.csv"]
-    newest = inbox.newest_archived()
+    newest = inbox.archived()[-1]
     assert isinstance(newest, ArchivedFile)
     assert content(newest) == b"sku,quantity\nA,1\n"
 
 
-def test_an_empty_archive_has_no_newest(inbox):
-    assert inbox.newest_archived() is None
+def test_an_empty_archive_lists_nothing(inbox):
+    assert inbox.archived() == []
 
 
 def test_a_rejected_file_lies_beside_its_report(inbox):
