@@ -82,7 +82,7 @@ class App:
         for connector in self.connectors:
             await connector.aclose()
         for feed in self.feeds.values():
-            feed.close()
+            await feed.aclose()
         self.database.close()
 
 

@@ -172,7 +172,8 @@ class Daemon:
         await self._app.assert_anew(names)
 
     async def _mark(self) -> None:
-        self._app.database.mark()
+        if not self._app.database.rewound:  # an older copy that has not caught up must be noticed again
+            self._app.database.mark()
 
     async def _keep_house(self) -> None:
         before = self._app.world.clock.now() - int(KEEP_HISTORY.total_seconds() * 1000)

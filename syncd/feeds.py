@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from state.records import ImportState
 from state.tables import Import
-from syncd.intake import Incoming, Intake, IntakeParts, SourceTerms, Verdict
+from syncd.intake import Incoming, Intake, IntakeParts, SourceTerms, Verdict, see_out
 from syncd.logs import get_logger
 from syncd.sources.database import DatabaseSource
 from syncd.sources.drop import Candidate, DropFolder, Scan
@@ -70,8 +70,13 @@ class Feed(ABC):
         """As of when its data is if nothing new came in (ms since the epoch); None = the last import."""
         return None
 
-    def close(self) -> None:
-        """Let go of the source."""
+    @final
+    async def aclose(self) -> None:
+        """Let go of the source, once a look that is under way has ended."""
+        async with self._lock:
+            self._close()
+
+    def _close(self) -> None:
         return
 
     def _failed(self, reason: str) -> None:
@@ -297,8 +302,10 @@ class PollFeed(Feed):
             self._parts.imports.close(interrupted.id or 0, ImportState.SUPERSEDED, reason=reason)
         held = self._parts.imports.in_state(self.terms.source_id, ImportState.HELD)
         approved = next((entry for entry in held if entry.approved_at is not None), None)
-        if approved is None and not thoroughly and not await self._parts.blocking(self._source.changed):
-            return []
+        if approved is None and not thoroughly:
+            looking = self._parts.blocking(self._source.changed)
+            if not await see_out(looking, lambda: None):
+                return []
         incoming = Incoming(
             name="poll",
             data_at=self._parts.clock.now(),
@@ -319,7 +326,7 @@ class PollFeed(Feed):
         return [verdict]
 
     @override
-    def close(self) -> None:
+    def _close(self) -> None:
         self._source.close()
 
 

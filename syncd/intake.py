@@ -117,7 +117,8 @@ class Intake:
         staging = Staging(self._parts.database.path, self._terms.source_id, self._terms.duplicates)
         report = ReadReport()
         try:
-            comparison = await self._undisturbed(staging, lambda: self._compare(staging, incoming, report))
+            work = self._parts.blocking(lambda: self._compare(staging, incoming, report))
+            comparison = await see_out(work, staging.interrupt)
             verdict = self._judge(incoming, comparison, report)
             if verdict.state is ImportState.APPLIED:
                 await self._apply(incoming, verdict, staging)
@@ -140,21 +141,6 @@ class Intake:
         if incoming.data_at > self._parts.clock.now() + CLOCKS_MAY_DIFFER_MS:
             return last.data_at
         return last.data_at if last.data_at <= last.at + CLOCKS_MAY_DIFFER_MS else last.at
-
-    async def _undisturbed(self, staging: Staging, function: Callable[[], T]) -> T:
-        """Let a thread use the staging; where this is cancelled, interrupt it and see it out.
-
-        To close a database that a thread is using would end the process.
-        """
-        work = asyncio.ensure_future(self._parts.blocking(function))
-        try:
-            return await asyncio.shield(work)
-        except asyncio.CancelledError:
-            staging.interrupt()
-            await asyncio.wait([work])
-            if not work.cancelled():
-                work.exception()
-            raise
 
     def _needless(self, incoming: Incoming) -> Verdict | None:
         """Recognise what need not be read: the content last applied, and a snapshot older than that."""
@@ -201,7 +187,7 @@ class Intake:
         if incoming.is_file or (verdict.comparison and verdict.comparison.changed):
             verdict.import_id = self._record(incoming, verdict, ImportState.APPLYING)
         slices = staging.changes()
-        while changes := await self._undisturbed(staging, lambda: next(slices, None)):
+        while changes := await see_out(self._parts.blocking(lambda: next(slices, None)), staging.interrupt):
             now = self._parts.clock.now()
             self._parts.book.apply(verdict.import_id or 0, self._terms.source_id, changes, now)
             self._parts.applied()
@@ -284,6 +270,22 @@ class Intake:
             facts["reason"] = verdict.reason
         serious = verdict.state in {ImportState.HELD, ImportState.REJECTED}
         (self._log.warning if serious else self._log.info)(event, **facts)
+
+
+async def see_out(work: Awaitable[T], interrupt: Callable[[], None]) -> T:
+    """Await what a thread does to a database; where this is cancelled, interrupt it and wait for its end.
+
+    To close a database that a thread is using would end the process.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        interrupt()
+        await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()
+        raise
 
 
 def _is_as_approved(found: Comparison, approved: Import | None) -> bool:

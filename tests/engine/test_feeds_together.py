@@ -10,6 +10,7 @@ from rig import DROP, GUARDED, SHOP, Rig, many
 from virtual_time import run_virtually
 
 from state.registry import SLICE_ROWS
+from syncd.daemon import Daemon
 from syncd.reconciling import StaleSource
 
 POS = '[sources.pos]\ntype = "sqlite"\npath = "pos.db"\nquery = "SELECT sku, quantity FROM stock"\n'
@@ -168,3 +169,59 @@ def test_a_stop_while_a_thread_reads_a_source_sees_that_thread_out(polled):
         asyncio.run(story())
     finally:
         may_go_on.set()
+
+
+def test_a_source_is_closed_only_when_the_thread_that_asks_it_has_ended(polled):
+    """The first thing that a look does in a thread is to ask whether anything changed."""
+    began, may_go_on, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def ask(function):
+        began.set()
+        may_go_on.wait(10)
+        ended.set()
+        return function()
+
+    async def in_a_thread(function):
+        return await asyncio.to_thread(ask, function)
+
+    polled.blocking = in_a_thread
+
+    async def story():
+        async with polled.opened() as app:
+            look = asyncio.create_task(app.feeds["pos"].look())
+            await asyncio.to_thread(began.wait, 10)
+            look.cancel()
+            closing_it = asyncio.create_task(app.feeds["pos"].aclose())
+            await asyncio.wait([closing_it], timeout=0.1)
+            assert not closing_it.done()
+            may_go_on.set()
+            await asyncio.wait([look, closing_it], timeout=10)
+            assert ended.is_set()
+            assert closing_it.done()
+
+    try:
+        asyncio.run(story())
+    finally:
+        may_go_on.set()
+
+
+def test_an_older_copy_that_has_not_caught_up_is_noticed_at_the_next_start_too(tmp_path):
+    rig = Rig(tmp_path / "site")
+
+    async def story():
+        await rig.bring({"A": 5})
+        rig.copy_state()
+        await rig.bring({"A": 4})
+        rig.restore_state(marker=False)
+        archive = rig.folder / "inbox" / "archive"
+        archive.rename(rig.folder / "elsewhere")
+        archive.symlink_to(rig.folder / "elsewhere")  # which syncd refuses to follow
+        for _ in range(2):
+            async with rig.opened() as app:
+                daemon = Daemon(app, {})
+                await daemon._mark()
+                for lane in daemon._lanes:
+                    lane.cancel()
+                assert app.database.rewound
+
+    run_virtually(story())

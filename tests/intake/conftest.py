@@ -104,7 +104,7 @@ class Site:
         self.start()
 
     def stop(self) -> None:
-        self.poll.close()
+        asyncio.run(self.poll.aclose())
         self.database.close()
 
     def kill(self) -> None:
