@@ -1,7 +1,8 @@
-"""SQLite's peculiarities, and nowhere else: opening, durability, hints, what makes it refuse.
+"""SQLite's peculiarities: opening, durability, hints, the known fault of its journal.
 
-PostgreSQL is to stand beside it here: `INDEXED BY` falls away, `IS NOT` between values becomes
-`IS DISTINCT FROM`, and BEGIN IMMEDIATE an advisory lock.
+PostgreSQL is to stand beside it here: `INDEXED BY` falls away, and BEGIN IMMEDIATE becomes an advisory lock.
+Still to be brought here then, from the statements: `IS NOT` between values (staging), `min` and `max` of two
+values (ledger, settlements, stock), the order of a CROSS JOIN (stock), `PRAGMA optimize` (housekeeping).
 """
 
 import sqlite3

@@ -32,7 +32,7 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class ChannelProgress:
-    """How far a channel is. `to_do` rows are left; `rows_per_second` None = no row limit."""
+    """How far a channel is. `to_do` rows are left; `seconds_left` None = nothing limits them."""
 
     to_do: int
     in_flight: int
