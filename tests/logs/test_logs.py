@@ -7,6 +7,7 @@ import pty
 import re
 
 import pytest
+import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretBytes, SecretStr
@@ -189,9 +190,10 @@ class TestLevels:
         assert (entry["event"], entry["level"], entry["logger"]) == ("pool full", "warning", "sqlalchemy")
 
     def test_a_logger_made_before_configuring_follows_it(self):
-        log = logs.get_logger("early").bind(channel="toco")
+        structlog.reset_defaults()
+        log = logs.get_logger("early")
 
-        [entry] = entries(lambda _: log.info("x_seen"))
+        [entry] = entries(lambda _: log.bind(channel="toco").info("x_seen"))
 
         assert (entry["logger"], entry["channel"]) == ("early", "toco")
 
