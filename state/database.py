@@ -8,10 +8,11 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DatabaseError
 
 from state import dialect, migrations
@@ -83,6 +84,15 @@ def holder_socket(database: Path) -> str | None:
         os.close(fd)
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How far a database has come: its identity, how often it was opened to write, its highest push."""
+
+    database: str
+    session: int
+    push: int
+
+
 class Marker:
     """Remembers, outside the database, how far the database has come: so a restored older copy is noticed."""
 
@@ -90,26 +100,25 @@ class Marker:
         """Stand beside `database`."""
         self._path = Path(f"{database}{MARKER_SUFFIX}")
 
-    def exists(self) -> bool:
-        """Tell whether there ever was a database here."""
-        return self._path.exists()
+    def read(self) -> Mark | None:
+        """Tell what was last noted; None if there never was a database here.
 
-    def agrees(self, identity: str, last_push: int) -> bool:
-        """Tell whether the database is the one last marked, and at least as far."""
+        A note that cannot be read is one of another database: it proves nothing of this one.
+        """
         try:
-            mark = json.loads(self._path.read_text())
-            return bool(mark["database"] == identity and mark["push"] <= last_push)
+            noted = json.loads(self._path.read_text())
+            return Mark(str(noted["database"]), int(noted["session"]), int(noted["push"]))
         except FileNotFoundError:
-            return True
+            return None
         except (OSError, ValueError, KeyError, TypeError):
-            return False
+            return Mark("", 0, 0)
 
-    def write(self, identity: str, last_push: int) -> None:
-        """Mark how far the database has come."""
+    def write(self, mark: Mark) -> None:
+        """Note how far the database has come."""
         beside = self._path.with_name(self._path.name + ".new")
         with beside.open("w") as file:
             os.fchmod(file.fileno(), 0o600)
-            json.dump({"database": identity, "push": last_push}, file)
+            json.dump(asdict(mark), file)
             file.flush()
             os.fsync(file.fileno())
         beside.replace(self._path)
@@ -153,29 +162,35 @@ class Database:
         """Open or create `path`, bring its schema up to date, and set a damaged one aside.
 
         Raises `StateLocked` where another instance writes. `self.fresh` tells that nothing is remembered,
-        `self.lost` that something was once,
-        `self.set_aside` where a damaged database went, `self.rewound` that an older copy was restored: that
-        stays so at each opening until `mark` is called.
+        `self.lost` that something was once, `self.set_aside` where a damaged database went, `self.rewound`
+        that an older copy was restored: both stay so at each opening until `caught_up` is called.
         """
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = InstanceLock(path)
+        self._engines: list[Engine] = []
         try:
             self.set_aside = _set_aside_if_damaged(path)
-            self.fresh = not path.exists() or path.stat().st_size == 0
-            _create_private(path)
-            self._writer = dialect.writing_engine(path)
-            migrations.migrate(self._writer)
+            self._open(path)
         except BaseException:
-            self._lock.release()
+            self._let_go()
             raise
+
+    def _open(self, path: Path) -> None:
+        _create_private(path)
+        self._writer = dialect.writing_engine(path)
+        self._engines.append(self._writer)
+        migrations.migrate(self._writer)
         self._reader = dialect.reading_engine(path)
+        self._engines.append(self._reader)
         self._marker = Marker(path)
-        self.identity = self._identify()
-        self.lost = self.fresh and self._marker.exists()
-        self.rewound = not self.fresh and not self._marker.agrees(self.identity, self._last_push())
+        noted = self._marker.read()
+        self.fresh = self._recall("database") is None
+        self.identity = self._identify(lost=self.fresh and noted is not None)
+        self.lost = self._recall("lost") is not None
+        self.rewound = not self.fresh and noted is not None and self._is_behind(noted)
         if not self.rewound:  # else the old mark stands until that has been met: a crash must not hide it
-            self.mark()
+            self._begin_session()
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -194,31 +209,65 @@ class Database:
         self._lock.note(socket)
 
     def mark(self) -> None:
-        """Note outside the database how far it has come; a restored copy has been met then."""
-        self._marker.write(self.identity, self._last_push())
-        self.rewound = False
+        """Note outside the database how far it has come. An older copy not yet met stays unmarked."""
+        if not self.rewound:
+            self._marker.write(self._position())
+
+    def caught_up(self) -> None:
+        """Note that a lost or restored state knows again what its sources say."""
+        if self.lost:
+            with self.write() as connection:
+                connection.execute(text("DELETE FROM meta WHERE key = 'lost'"))
+            self.lost = False
+        if self.rewound:
+            self._begin_session()
+            self.rewound = False
 
     def close(self) -> None:
         """Mark, close all connections and let the next instance in."""
         try:
-            if not self.rewound:
-                self.mark()
+            self.mark()
         finally:
-            self._reader.dispose()
-            self._writer.dispose()
-            self._lock.release()
+            self._let_go()
 
-    def _identify(self) -> str:
+    def _let_go(self) -> None:
+        for engine in reversed(self._engines):
+            engine.dispose()
+        self._lock.release()
+
+    def _identify(self, *, lost: bool) -> str:
+        facts = {"database": secrets.token_hex(8), "session": "0"} | ({"lost": "1"} if lost else {})
         with self.write() as connection:
             connection.execute(
-                text("INSERT INTO meta(key, value) VALUES ('database', :id) ON CONFLICT(key) DO NOTHING"),
-                {"id": secrets.token_hex(8)},
+                text("INSERT INTO meta(key, value) VALUES (:key, :value) ON CONFLICT(key) DO NOTHING"),
+                [{"key": key, "value": value} for key, value in facts.items()],
             )
-            return str(connection.execute(text("SELECT value FROM meta WHERE key = 'database'")).scalar_one())
+        return self._recall("database") or ""
 
-    def _last_push(self) -> int:
+    def _recall(self, key: str) -> str | None:
         with self.read() as connection:
-            return int(connection.execute(text("SELECT coalesce(max(id), 0) FROM push")).scalar_one())
+            found = connection.execute(text("SELECT value FROM meta WHERE key = :key"), {"key": key})
+            value: str | None = found.scalar_one_or_none()
+        return value
+
+    def _position(self) -> Mark:
+        with self.read() as connection:
+            push = connection.execute(text("SELECT coalesce(max(id), 0) FROM push")).scalar_one()
+        return Mark(self.identity, int(self._recall("session") or 0), int(push))
+
+    def _is_behind(self, noted: Mark) -> bool:
+        here = self._position()
+        return here.database != noted.database or here.session < noted.session or here.push < noted.push
+
+    def _begin_session(self) -> None:
+        """Leave behind every copy that was taken before now, even where nothing is pushed after it."""
+        noted = self._marker.read()
+        session = max(self._position().session, noted.session if noted else 0) + 1
+        with self.write() as connection:
+            connection.execute(
+                text("UPDATE meta SET value = :session WHERE key = 'session'"), {"session": str(session)}
+            )
+        self._marker.write(self._position())
 
 
 def _create_private(path: Path) -> None:

@@ -145,7 +145,7 @@ async def _catch_up(app: App) -> None:
             caught_up = False
             get_logger("state").error("state_not_caught_up", source=name, reason=str(trouble))
     if caught_up:
-        app.database.mark()
+        app.database.caught_up()
 
 
 async def _reconcile_state(app: App, plans: dict[int, ChannelPlan], stale: list[int]) -> None:

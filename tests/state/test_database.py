@@ -5,6 +5,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from state.migrations import SchemaNewer, SchemaOlder
 
 HOLDER = """
 import sys
+from contextlib import closing
 from pathlib import Path
 from state.database import Database
 database = Database(Path(sys.argv[1]))
@@ -26,6 +28,7 @@ sys.stdin.read()
 """
 INTRUDER = """
 import sys
+from contextlib import closing
 from pathlib import Path
 from state.database import Database, StateLocked, holder_socket
 path = Path(sys.argv[1])
@@ -310,7 +313,7 @@ def test_a_restored_copy_stays_noticed_until_it_was_met(path):
 
     restored = Database(path)
     assert restored.rewound
-    restored.mark()
+    restored.caught_up()
     restored.close()
 
     met = Database(path)
@@ -341,13 +344,53 @@ def test_an_unreadable_marker_is_no_proof(path, mark):
     assert unsure.rewound
 
 
+def test_a_copy_from_before_the_last_start_is_noticed_even_where_nothing_was_marked_since(path):
+    """Pushed and killed within the minute between two marks; then the copy from before comes back."""
+    Database(path).close()
+    older = copy_of(path, "backup.db")
+    killed = Database(path)
+    push(killed)
+    killed._let_go()
+    older.replace(path)
+
+    with closing(Database(path)) as restored:
+        assert restored.rewound
+        restored.caught_up()
+    with closing(Database(path)) as again:
+        assert not again.rewound
+
+
+def test_a_crash_loop_does_not_make_an_older_copy_current(path):
+    Database(path).close()
+    older = copy_of(path, "backup.db")
+    Database(path).close()
+    older.replace(path)
+    for _ in range(3):
+        with closing(Database(path)) as restored:
+            restored.mark()
+
+    assert restored.rewound
+
+
+def test_a_lost_database_stays_lost_until_its_sources_were_read(path):
+    Database(path).close()
+    path.unlink()
+    with closing(Database(path)) as first:
+        assert (first.fresh, first.lost) == (True, True)
+    with closing(Database(path)) as second:
+        assert (second.fresh, second.lost) == (False, True)
+        second.caught_up()
+    with closing(Database(path)) as third:
+        assert not third.lost
+
+
 def test_the_marker_tells_how_far_the_database_came(path, opened):
     database = opened(path)
     push(database)
     database.mark()
 
     assert json.loads(path.with_name("state.db.marker").read_text()) == {
-        "database": database.identity, "push": 1,
+        "database": database.identity, "session": 1, "push": 1,
     }  # fmt: skip
 
 
