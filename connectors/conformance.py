@@ -11,6 +11,7 @@ that is imported, and a session fixture `anyio_backend` that returns "asyncio".
 """
 
 import asyncio
+import math
 import tomllib
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,7 +30,7 @@ from connectors.contract import (
     StockUpdate,
     Surroundings,
 )
-from connectors.errors import ConnectorError
+from connectors.errors import ConnectorError, Throttled, TryLater
 
 _ODD_SKUS = (
     "plain",
@@ -224,6 +225,16 @@ class ConnectorConformance:
                 await connector.push([StockUpdate("sku-1", self.warehouses[0], 1)])
             shown = "".join(traceback.format_exception(raised.value)) + repr(raised.value)
             assert not [secret for secret in self.secrets() if secret in shown]
+            await connector.aclose()
+
+    async def test_a_call_that_fails_tells_a_wait_that_makes_sense_or_none(self) -> None:
+        """Seconds from now, never before now, never for ever."""
+        for connector in self.failing_connectors():
+            with pytest.raises(ConnectorError) as raised:
+                await connector.push([StockUpdate("sku-1", self.warehouses[0], 1)])
+            if isinstance(raised.value, TryLater | Throttled):
+                told = raised.value.retry_after
+                assert told is None or (told >= 0 and math.isfinite(told))
             await connector.aclose()
 
     def test_the_declared_capabilities_make_sense(self) -> None:

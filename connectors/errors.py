@@ -12,6 +12,10 @@ ConnectorError
 
 from enum import StrEnum
 
+from connectors.contract import Allowance
+
+_NOTHING_TOLD = Allowance()
+
 
 class Effect(StrEnum):
     """What a failed call may have done to the stock it carried."""
@@ -48,16 +52,39 @@ class TryLater(ConnectorError):
 
     default_effect = Effect.UNCERTAIN
 
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after: float | None = None,
+        code: str = "",
+        status: int | None = None,
+        effect: Effect | None = None,
+    ) -> None:
+        """`retry_after`: seconds to wait as the marketplace told, None where it told nothing usable."""
+        super().__init__(message, code=code, status=status, effect=effect)
+        self.retry_after = retry_after
+
 
 class Throttled(ConnectorError):
     """The marketplace says: too fast (429). Nothing was taken; no attempt is charged."""
 
     def __init__(
-        self, message: str, *, retry_after: float | None = None, code: str = "", status: int | None = None
+        self,
+        message: str,
+        *,
+        retry_after: float | None = None,
+        allowance: Allowance = _NOTHING_TOLD,
+        code: str = "",
+        status: int | None = None,
     ) -> None:
-        """`retry_after`: seconds to wait as the marketplace told, None where it told nothing usable."""
+        """`retry_after`: seconds to wait as the marketplace told, None where it told nothing usable.
+
+        `allowance`: what the refusal said about the limit of the calls that it refused.
+        """
         super().__init__(message, code=code, status=status)
         self.retry_after = retry_after
+        self.allowance = allowance
 
 
 class AuthenticationExpired(ConnectorError):

@@ -22,7 +22,7 @@ from typing import Annotated, Any, Never, cast
 import httpx
 from pydantic import AfterValidator, Field
 
-from connectors.contract import Surroundings
+from connectors.contract import Allowance, Surroundings
 from connectors.errors import (
     AnswerUnusable,
     AuthenticationExpired,
@@ -46,6 +46,8 @@ _NEVER_SENT = (
     httpx.UnsupportedProtocol,
     httpx.InvalidURL,
 )
+_UPSTREAM_LOST = (408, 502, 504)
+"""Statuses of a request whose fate the server that answered does not know itself."""
 _SECONDS = re.compile(r"[0-9]+(\.[0-9]*)?")
 
 
@@ -217,27 +219,42 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def error_for_status(
-    response: Response, now: float, *, said: str = "", code: str = "", retry_after: float | None = None
+    response: Response,
+    now: float,
+    *,
+    said: str = "",
+    code: str = "",
+    retry_after: float | None = None,
+    allowance: Allowance | None = None,
 ) -> ConnectorError:
     """What an answer means by its HTTP status alone, where its body says nothing that is known.
 
-    `said` is the marketplace's own explanation, already `quoted`; `retry_after` what else it told of how
-    long to wait. A 2xx that comes here is unusable.
+    `said` is the marketplace's own explanation, already `quoted`; `retry_after` and `allowance` what a 429
+    told of how long to wait and of its limit elsewhere than in `Retry-After`. A 2xx that comes here is
+    unusable.
     """
     status = response.status
     message = f"HTTP {status}: {said}" if said else f"HTTP {status}"
+    told = parse_retry_after(response.headers, now)
     if status == 429:  # noqa: PLR2004
-        told = parse_retry_after(response.headers, now)
-        return Throttled(message, retry_after=retry_after if told is None else told, code=code, status=status)
+        return Throttled(
+            message,
+            retry_after=retry_after if told is None else told,
+            allowance=allowance or Allowance(),
+            code=code,
+            status=status,
+        )
     if 300 <= status < 400:  # noqa: PLR2004
         return ChannelRefused(
             f"base_url is redirected (HTTP {status}): set it to the final address", code=code, status=status
         )
     if response.succeeded:
         return AnswerUnusable(f"an answer that cannot be used, {message}", code=code, status=status)
-    if status in (408, 502, 504):
-        return TryLater(message, code=code, status=status, effect=Effect.AMBIGUOUS)
-    return _kind_for_status(status)(message, code=code, status=status)
+    kind = _kind_for_status(status)
+    if kind is TryLater:
+        effect = Effect.AMBIGUOUS if status in _UPSTREAM_LOST else None
+        return TryLater(message, retry_after=told, code=code, status=status, effect=effect)
+    return kind(message, code=code, status=status)
 
 
 def _kind_for_status(
@@ -247,7 +264,7 @@ def _kind_for_status(
         return AuthenticationExpired
     if status in (400, 413, 422):
         return BatchRefused
-    if status in (421, 425) or not 400 <= status < 500:  # noqa: PLR2004
+    if status in (408, 421, 425) or not 400 <= status < 500:  # noqa: PLR2004
         return TryLater
     return ChannelRefused
 
@@ -275,15 +292,27 @@ def parse_http_date(text: str) -> float | None:
 
 
 def parse_json(body: bytes) -> Any:
-    """The value of a JSON text in UTF-8; ValueError for anything else, NaN and deep nesting included."""
+    """The value of a JSON text in UTF-8; ValueError for anything else.
+
+    So are NaN, deep nesting, and an object that says two different things under one name.
+    """
     try:
-        return json.loads(body.decode("utf-8-sig"), parse_constant=_refuse_constant)
+        return json.loads(
+            body.decode("utf-8-sig"), parse_constant=_refuse_constant, object_pairs_hook=_consistent
+        )
     except RecursionError:
         raise ValueError("nested too deeply") from None
 
 
 def _refuse_constant(name: str) -> Never:
     raise ValueError(f"{name} is not JSON")
+
+
+def _consistent(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) < len(pairs) and any(value[name] != said for name, said in pairs):
+        raise ValueError("two values under one name")
+    return value
 
 
 def compact_json(value: Any) -> bytes:

@@ -127,6 +127,8 @@ def _error_for_code(
     code = quoted(error.get("code"), secrets)
     said = " ".join(filter(None, (code, quoted(error.get("message"), secrets), _hint(error, secrets))))
     status = response.status
+    if status == 429:  # noqa: PLR2004 - refused for its pace alone, whatever the code
+        return _by_status(response, now, said, code)
     if code == "AUTH_003":
         return AuthenticationExpired(f"Toco: {said}", code=code, status=status)
     if code.startswith("AUTH_"):

@@ -26,6 +26,7 @@ from connectors.transport import HttpClient, Response, error_for_status, parse_j
 _TOKEN = re.compile(r"[\x21-\x7e]{1,4096}")
 _WAREHOUSE = re.compile(r"[0-9]{1,19}")
 _RENEWAL_MARGIN_SECONDS = 60.0
+_LONGEST_TOKEN_LIFE_SECONDS = 1e10
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -151,6 +152,8 @@ def _sign_in_error(error: ConnectorError) -> ConnectorError:
 def _usable_seconds(expires_in: Any) -> float:
     """How long a token is used: a little less than it lives, until it is refused if that is not told."""
     if isinstance(expires_in, bool) or not isinstance(expires_in, int | float):
+        return math.inf
+    if abs(expires_in) > _LONGEST_TOKEN_LIFE_SECONDS:  # a whole number of JSON may exceed every float
         return math.inf
     return max(expires_in - _RENEWAL_MARGIN_SECONDS, expires_in / 2)
 

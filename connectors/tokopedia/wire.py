@@ -22,7 +22,14 @@ from connectors.errors import (
     TryLater,
     WarehouseRefused,
 )
-from connectors.transport import Response, compact_json, error_for_status, parse_json, quoted
+from connectors.transport import (
+    Response,
+    compact_json,
+    error_for_status,
+    parse_json,
+    parse_retry_after,
+    quoted,
+)
 
 
 class Reaction(Enum):
@@ -149,14 +156,22 @@ def read_data(response: Response, now: float, secrets: Collection[str], *, wareh
     _refuse_old_envelope(value, response, now, secrets)
     data = value.get("data")
     if data is None and response.succeeded and "problem with our server" in said.casefold():
-        raise TryLater(f"Tokopedia: {said}", status=response.status)
+        told = parse_retry_after(response.headers, now)
+        raise TryLater(f"Tokopedia: {said}", retry_after=told, status=response.status)
     if data is None or not response.succeeded:
         raise _by_status(response, now, said)
     return data
 
 
 def _by_status(response: Response, now: float, said: str = "", code: str = "") -> ConnectorError:
-    return error_for_status(response, now, said=said, code=code, retry_after=_reset_after(response.headers))
+    return error_for_status(
+        response,
+        now,
+        said=said,
+        code=code,
+        retry_after=_reset_after(response.headers),
+        allowance=read_allowance(response.headers),
+    )
 
 
 def _code(value: Any, secrets: Collection[str]) -> str:
@@ -177,16 +192,17 @@ def _error_for_code(code: str, said: str, warehouse: str, response: Response, no
     reaction = REACTIONS.get(code)
     if reaction is None:
         reaction = next((family for prefix, family in _FAMILIES if code.startswith(prefix)), None)
-    if reaction is None:
-        return _by_status(response, now, f"{code} {said}", code)
     status = response.status
+    if reaction is None or status == 429:  # noqa: PLR2004 - refused for its pace alone, whatever the code
+        return _by_status(response, now, f"{code} {said}", code)
     message = f"Tokopedia: {code} {said}"
     advice = _ADVICE.get(code)
+    told = parse_retry_after(response.headers, now)
     match reaction:
         case Reaction.TRY_LATER:
-            return TryLater(message, code=code, status=status)
+            return TryLater(message, retry_after=told, code=code, status=status)
         case Reaction.UPSTREAM_LOST:
-            return TryLater(message, code=code, status=status, effect=Effect.AMBIGUOUS)
+            return TryLater(message, retry_after=told, code=code, status=status, effect=Effect.AMBIGUOUS)
         case Reaction.BATCH:
             return BatchRefused(message, code=code, status=status)
         case Reaction.WAREHOUSE:

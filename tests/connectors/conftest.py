@@ -1,6 +1,7 @@
 import asyncio
 import contextlib
 import json
+import re
 import ssl
 from pathlib import Path
 
@@ -60,11 +61,11 @@ def served():
     """A real server on loopback that reads a request and then does what a script says, raw."""
 
     @contextlib.asynccontextmanager
-    async def serve(script, *, tls=False):
+    async def serve(script, *, certificate=None):
         context = None
-        if tls:
+        if certificate:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(FIXTURES / "untrusted.pem")
+            context.load_cert_chain(FIXTURES / "tls" / certificate)
         requests = []
         finished = []
 
@@ -73,7 +74,11 @@ def served():
             finished.append(done)
             try:
                 with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
-                    requests.append(await reader.readuntil(b"\r\n\r\n"))
+                    head = await reader.readuntil(b"\r\n\r\n")
+                    # What is closed with bytes unread resets the connection, and takes the answer along.
+                    length = re.search(rb"(?i)\r\ncontent-length: *([0-9]+)", head)
+                    await reader.readexactly(int(length[1]) if length else 0)
+                    requests.append(head)
                     await script(writer)
             finally:
                 writer.close()
@@ -84,7 +89,7 @@ def served():
         server = await asyncio.start_server(handle, "127.0.0.1", 0, ssl=context)
         port = server.sockets[0].getsockname()[1]
         try:
-            yield f"{'https' if tls else 'http'}://127.0.0.1:{port}", requests
+            yield f"{'https' if certificate else 'http'}://127.0.0.1:{port}", requests
         finally:
             server.close()
             await server.wait_closed()

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connectors import Allowance
 from connectors.errors import (
     AnswerUnusable,
     AuthenticationExpired,
@@ -31,6 +32,28 @@ from connectors.transport import (
 )
 
 NOW = 1_700_000_000.0  # Tue, 14 Nov 2023 22:13:20 GMT
+WAITS = [
+    ("0", 0.0),
+    (" 120 ", 120.0),
+    ("0.25", 0.25),
+    ("99999999", 99999999.0),
+    ("1000000000", 1e9),
+    ("Tue, 14 Nov 2023 22:14:20 GMT", 60.0),
+    ("Tue, 14 Nov 2023 22:14:20 -0000", 60.0),
+    ("Tue, 14 Nov 2023 21:00:00 GMT", 0.0),
+    ("Tuesday, 14-Nov-23 22:14:20 GMT", 60.0),
+    ("", None),
+    ("-1", None),
+    ("+5", None),
+    ("5, 10", None),
+    ("nan", None),
+    ("inf", None),
+    ("1e3", None),
+    ("9" * 400, None),
+    ("٣", None),
+    ("soon", None),
+    ("Tue, 99 Nov 2023 22:14:20 GMT", None),
+]
 
 
 @pytest.mark.parametrize(
@@ -84,27 +107,7 @@ def test_whatever_is_given_as_base_url_the_only_error_is_a_value_error(url):
     assert kept.startswith(("https://", "http://"))
 
 
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [
-        ("0", 0.0),
-        (" 120 ", 120.0),
-        ("0.25", 0.25),
-        ("99999999", 99999999.0),
-        ("Tue, 14 Nov 2023 22:14:20 GMT", 60.0),
-        ("Tue, 14 Nov 2023 22:14:20 -0000", 60.0),
-        ("Tue, 14 Nov 2023 21:00:00 GMT", 0.0),
-        ("", None),
-        ("-1", None),
-        ("nan", None),
-        ("inf", None),
-        ("1e3", None),
-        ("9" * 400, None),
-        ("٣", None),
-        ("soon", None),
-        ("Tue, 99 Nov 2023 22:14:20 GMT", None),
-    ],
-)
+@pytest.mark.parametrize(("text", "seconds"), WAITS)
 def test_retry_after_is_seconds_or_a_date_or_nothing(text, seconds):
     assert parse_retry_after({"retry-after": text}, NOW) == seconds
 
@@ -129,11 +132,39 @@ def test_retry_after_never_fails_and_is_never_negative_or_infinite(text):
         b"[" * 100_000,
         b'{"a":' * 100_000,
         b"1" * 5000,
+        b'{"success":false,"success":true}',
+        b'{"data":{"succeed_rows":1,"failed_rows":1,"succeed_rows":2}}',
+        b'{"a":1,"a":{},"a":1}',
     ],
 )
 def test_what_is_not_json_in_utf_8_is_a_value_error(body):
     with pytest.raises(ValueError):  # noqa: PT011 - which words is the library's affair
         parse_json(body)
+
+
+def test_the_same_said_twice_is_said_once():
+    assert parse_json(b'{"a":1,"b":[],"a":1}') == {"a": 1, "b": []}
+
+
+numbers = st.integers(-1, 99).map(str)
+dates = st.builds(
+    "{}, {} {} {} {}:{}:{} {}".format,
+    st.sampled_from(["Tue", "Tuesday", ""]),
+    numbers,
+    st.sampled_from(["Nov", "nov", "13", ""]),
+    st.sampled_from(["0", "1", "23", "1969", "2023", "9999", "99999"]),
+    numbers,
+    numbers,
+    numbers,
+    st.sampled_from(["GMT", "UTC", "", "+0000", "-0000", "+2400", "-9999", "+99999999", "EST"]),
+)
+
+
+@given(dates)
+def test_no_date_however_odd_is_more_than_a_wait_or_nothing(text):
+    seconds = parse_retry_after({"retry-after": text}, NOW)
+
+    assert seconds is None or (seconds >= 0 and math.isfinite(seconds))
 
 
 @given(st.binary())
@@ -218,3 +249,21 @@ def test_retry_after_goes_before_what_other_headers_told():
     assert error_for_status(told, NOW, retry_after=1.0).retry_after == 7.0
     assert error_for_status(untold, NOW, retry_after=1.0).retry_after == 1.0
     assert error_for_status(untold, NOW).retry_after is None
+
+
+@pytest.mark.parametrize(("text", "seconds"), WAITS)
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
+def test_whoever_says_try_later_or_too_fast_may_say_how_long(status, text, seconds):
+    error = error_for_status(Response(status, {"retry-after": text}, b""), NOW, retry_after=None)
+
+    assert error.retry_after == seconds
+
+
+def test_what_else_was_told_of_a_limit_belongs_to_a_429_alone():
+    allowance = Allowance(per_second=5.0, burst=5)
+    refused = error_for_status(Response(429, {}, b""), NOW, allowance=allowance)
+    down = error_for_status(Response(503, {}, b""), NOW, retry_after=9.0, allowance=allowance)
+
+    assert refused.allowance == allowance
+    assert down.retry_after is None
+    assert error_for_status(Response(429, {}, b""), NOW).allowance == Allowance()

@@ -54,6 +54,14 @@ def failing_handlers(secrets):
         error = {"code": leak, "message": leak, "details": {"hint": leak, "context": {"reason": leak}}}
         yield said(status, {"success": False, "error": error, "requestId": leak})
     yield lambda _request: httpx.Response(200, content=b"<html>" + leak.encode())
+    for status in (429, 503):
+        for wait in ("-1", "nan", "inf", "1e999", "9" * 400, leak):
+            yield told_to_wait(status, wait)
+
+
+def told_to_wait(status, wait):
+    names = ("Retry-After", "X-Ratelimit-Reset-After", "X-Ratelimit-Full-Reset-After", "X-Ratelimit-Limit")
+    return lambda _request: httpx.Response(status, headers=dict.fromkeys(names, wait))
 
 
 class RealConnector(ConnectorConformance):

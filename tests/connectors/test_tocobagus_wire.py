@@ -304,6 +304,23 @@ def test_a_throttled_call_waits_as_told(answered, updates):
     assert failure(answered(value, 429, Retry_After="2"), updates({"a": 1})).retry_after == 2.0
 
 
+@pytest.mark.parametrize("code", ["AUTH_003", "AUTH_006", "AUTH_010", "INV_001", "SRV_001", None])
+def test_a_429_is_about_the_pace_whatever_its_code_says(answered, updates, code):
+    value = {"success": False, "error": {"code": code, "message": "m"}}
+
+    error = failure(answered(value, 429, Retry_After="2"), updates({"a": 1}))
+
+    assert (type(error), error.retry_after) == (Throttled, 2.0)
+
+
+def test_a_service_that_is_down_may_say_how_long(answered, updates):
+    value = {"success": False, "error": {"code": "SRV_001", "message": "m"}}
+
+    error = failure(answered(value, 503, Retry_After="30"), updates({"a": 1}))
+
+    assert (type(error), error.retry_after) == (TryLater, 30.0)
+
+
 def test_a_gateway_time_out_is_ambiguous(answered, updates):
     error = failure(answered(b"<html>", 504), updates({"a": 1}))
 

@@ -125,7 +125,16 @@ async def test_a_token_is_kept_until_shortly_before_it_expires(market, clock):
 
 @pytest.mark.parametrize(
     ("expires_in", "kept"),
-    [(10, 4.9), (0, None), (-5, None), (None, 10**9), ("soon", 10**9), (True, 10**9)],
+    [
+        (10, 4.9),
+        (0, None),
+        (-5, None),
+        (None, 10**9),
+        ("soon", 10**9),
+        (True, 10**9),
+        (10**400, 10**9),
+        (-(10**400), 10**9),
+    ],
 )
 async def test_odd_token_lives_are_survived(market, clock, expires_in, kept):
     market.sign_in = lambda: httpx.Response(200, json={"access_token": "t", "expires_in": expires_in})
@@ -213,6 +222,15 @@ async def test_a_throttled_sign_in_waits_as_told(market):
         await market.connector.push(UPDATE)
 
     assert raised.value.retry_after == 9.0
+
+
+async def test_a_sign_in_that_is_down_waits_as_told(market):
+    market.sign_in = lambda: httpx.Response(503, headers={"Retry-After": "9"})
+
+    with pytest.raises(TryLater) as raised:
+        await market.connector.push(UPDATE)
+
+    assert (raised.value.retry_after, raised.value.effect) == (9.0, Effect.NONE)
 
 
 async def test_a_time_out_of_the_overwrite_stays_ambiguous(market):

@@ -370,6 +370,39 @@ def test_a_429_waits_as_the_headers_tell(answered, updates, headers, seconds):
     assert (type(error), error.retry_after) == (Throttled, seconds)
 
 
+def test_a_429_tells_its_limit_as_an_answer_does(answered, updates):
+    told = {"X_Ratelimit_Limit": "5 req/s (burst 7)", "X_Ratelimit_Remaining": "0"}
+
+    error = failure(answered({"message": "slow down"}, 429, **told), updates({"a": 1}))
+
+    assert error.allowance == Allowance(per_second=5.0, burst=7, remaining=0)
+
+
+@pytest.mark.parametrize("code", ["", "NEW_001", "PRD_API_007", "PRD_DLV_042", "PRD_USC_010", "RBAC_USC_012"])
+@pytest.mark.parametrize("data", [None, {"succeed_rows": 1}])
+def test_a_429_is_about_the_pace_whatever_its_body_says(answered, updates, code, data):
+    value = {"header": {"error_code": code}, "data": data}
+
+    error = failure(answered(value, 429, Retry_After="3"), updates({"a": 1}))
+
+    assert (type(error), error.retry_after, error.code) == (Throttled, 3.0, code)
+
+
+@pytest.mark.parametrize("code", ["PRD_API_007", "PRD_GRPC_001", ""])
+def test_a_service_that_is_down_may_say_how_long(answered, updates, code):
+    value = {"header": {"error_code": code}, "data": None}
+
+    error = failure(answered(value, 503, Retry_After="120"), updates({"a": 1}))
+
+    assert (type(error), error.retry_after) == (TryLater, 120.0)
+
+
+def test_a_server_problem_under_a_200_may_say_how_long(answered, document, updates):
+    error = failure(answered(document("tokopedia/server_problem.json"), Retry_After="4"), updates({"a": 1}))
+
+    assert (type(error), error.retry_after) == (TryLater, 4.0)
+
+
 def test_what_is_quoted_never_holds_a_secret_that_was_echoed(answered, updates):
     value = {"header": {"messages": "Bearer tok-1", "reason": "tok-1", "error_code": "tok-1"}, "data": None}
     row = rows([{"sku": "a", "message": "tok-1 is bad"}])

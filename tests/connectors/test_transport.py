@@ -264,15 +264,6 @@ async def test_a_name_that_does_not_resolve_has_no_effect():
     assert raised.value.effect is Effect.NONE
 
 
-async def test_a_certificate_that_nobody_trusts_is_said_plainly_and_has_no_effect(served):
-    async with served(saying(b""), tls=True) as (url, requests):
-        with pytest.raises(TryLater, match=r"certificate of 127\.0\.0\.1 cannot be verified") as raised:
-            await ask(url)
-
-    assert raised.value.effect is Effect.NONE
-    assert requests == []
-
-
 async def test_a_server_that_speaks_no_tls_has_no_effect(served):
     async with served(saying(OK + b"\r\n")) as (url, _):
         with pytest.raises(TryLater) as raised:
@@ -328,3 +319,19 @@ async def test_waiting_for_a_free_connection_has_no_effect(served):
 
     assert [error.effect for error in errors] == [Effect.AMBIGUOUS, Effect.NONE]
     assert len(requests) == 1
+
+
+async def test_neither_a_proxy_nor_a_password_of_the_environment_is_used(served, monkeypatch, tmp_path):
+    ok = saying(OK + b"Content-Length: 2\r\n\r\n{}")
+    async with served(ok) as (proxy, through_proxy), served(ok) as (url, requests):
+        (tmp_path / ".netrc").write_text("machine 127.0.0.1 login somebody password secret\n")
+        monkeypatch.setenv("HOME", str(tmp_path))
+        for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+            monkeypatch.setenv(name, proxy)
+            monkeypatch.setenv(name.lower(), proxy)
+
+        await ask(url)
+
+    assert through_proxy == []
+    assert len(requests) == 1
+    assert b"authorization" not in requests[0].lower()
