@@ -63,7 +63,10 @@ class SourceRow:
 
 @dataclass(frozen=True, slots=True)
 class FailureRow:
-    """A listing that has failed since its last acceptance. `next_attempt_at` None = when it is woken."""
+    """A listing that has failed since its last acceptance. `next_attempt_at` None = when it is woken.
+
+    `request_id` and `batch_id` are the marketplace's own of the latest attempt, "" where it gave none.
+    """
 
     channel: str
     sku: str
@@ -76,6 +79,8 @@ class FailureRow:
     attempts: int
     first_failed_at: int
     next_attempt_at: int | None
+    request_id: str
+    batch_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,9 +234,12 @@ def failures(connection: Connection, channel: str | None = None) -> Iterator[Fai
     """Give the listings that failed, the longest first."""
     rows = connection.exec_driver_sql(
         "SELECT c.name, f.sku, f.warehouse, l.desired, f.outcome, f.reason, f.code, f.message, f.attempts,"
-        " f.first_failed_at, l.not_before FROM failure f"
+        " f.first_failed_at, l.not_before, coalesce(p.request_id, ''), coalesce(p.batch_id, '')"
+        " FROM failure f"
         " JOIN channel c ON c.id = f.channel_id AND c.active"
         " JOIN listing l ON l.channel_id = f.channel_id AND l.sku = f.sku AND l.warehouse = f.warehouse"
+        " LEFT JOIN push p ON p.id = (SELECT a.push_id FROM attempt a WHERE a.channel_id = f.channel_id"
+        "   AND a.sku = f.sku AND a.warehouse = f.warehouse ORDER BY a.id DESC LIMIT 1)"
         " WHERE (? IS NULL OR c.name = ?) AND (l.refusal IS NOT NULL OR l.changed)"
         " ORDER BY f.first_failed_at, f.sku",
         (channel, channel),

@@ -21,6 +21,7 @@ COMMANDS = {
     "reconcile": "Read the sources now and push what is due.",
     "status": "Show how each channel and source is.",
     "failures": "List the listings that failed, and why.",
+    "why": "Tell why each channel shows what it shows of one SKU.",
     "retry": "Make failed listings due now.",
     "imports": "List what came in; approve or reject what is held.",
     "check": "Find out what is wrong or missing before it hurts.",

@@ -28,7 +28,7 @@ def standing_of(config: Config, reader: Reader, now: int) -> dict[str, Any]:
                 accepted = reports.accepted_since(connection, row.id, now - PACE_SECONDS * 1000)
                 holds = reports.warehouse_holds(connection, row.id)
             channels[name] = {
-                **_counts(counts),
+                **_counts(counts, asynchronous=channel.plugin.capabilities.asynchronous),
                 "rows_per_second": round(accepted / PACE_SECONDS, 2),
                 **_channel(channel, row, now),
                 "held_warehouses": [
@@ -45,10 +45,13 @@ def standing_of(config: Config, reader: Reader, now: int) -> dict[str, Any]:
     }
 
 
-def _counts(counts: ListingCounts) -> dict[str, Any]:
+def _counts(counts: ListingCounts, *, asynchronous: bool) -> dict[str, Any]:
+    """Give the counts. `verified` + `accepted` = `in_sync`: an asynchronous marketplace only accepts."""
     return {
         "listings": counts.listings,
         "in_sync": counts.in_sync,
+        "verified": 0 if asynchronous else counts.in_sync,
+        "accepted": counts.in_sync if asynchronous else 0,
         "due": counts.due,
         "in_flight": counts.in_flight,
         "deferred": counts.deferred,

@@ -60,11 +60,20 @@ def _channel_notes(name: str, channel: dict[str, Any], now: int) -> Iterator[str
         yield f"{name}: the marketplace asked to wait {_until(channel['paused_until'], now)} more"
     if channel["rows_per_second"]:
         yield f"{name}: {channel['rows_per_second']:,.1f} rows a second over the last minute"
+    yield from _count_notes(name, channel, now)
+
+
+def _count_notes(name: str, channel: dict[str, Any], now: int) -> Iterator[str]:
     if channel["due"]:
         risks = [f"{n:,} {risk.replace('_', ' ')}" for risk, n in channel["due_by_risk"].items() if n]
         yield f"{name}: due are {', '.join(risks)}; the oldest since {_ago(channel['oldest_due_at'], now)}"
     if channel["deferred"]:
         yield f"{name}: the next deferred row goes in {_until(channel['next_attempt_at'], now)}"
+    if channel["accepted"]:
+        yield (
+            f"{name}: {channel['accepted']:,} in sync are accepted: taken, to be applied later by the"
+            " marketplace, which offers no way to ask whether they were"
+        )
     if channel["repetitions"]:
         yield f"{name}: {channel['repetitions']:,} in sync are asserted once more later, to be sure"
     if channel["rejected"]:

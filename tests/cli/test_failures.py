@@ -23,6 +23,7 @@ def failure(**changes):
     values = {
         "channel": "c", "sku": "A", "warehouse": "", "desired": 1, "outcome": "rejected", "reason": "quantity",
         "code": "X", "message": "no", "attempts": 1, "first_failed_at": NOW, "next_attempt_at": None,
+        "request_id": "", "batch_id": "",
     }  # fmt: skip
     return FailureRow(**{**values, **changes})
 
@@ -47,6 +48,14 @@ def test_csv_has_the_same_fields(failed):
     rows = list(csv.DictReader(io.StringIO(failed.call("failures", "--csv").stdout)))
     assert len(rows) == 4
     assert tuple(rows[0]) == FIELDS
+
+
+def test_the_ids_of_the_latest_attempt_come_last_and_are_empty_where_none_were_given(failed):
+    rows = json.loads(failed.call("failures", "--json").stdout)
+    assert FIELDS[-2:] == ("request_id", "batch_id")
+    for row in rows:
+        given = row["channel"] == "tocobagus-sandbox"
+        assert (bool(row["request_id"]), bool(row["batch_id"])) == (given, given)
 
 
 def test_json_and_csv_exclude_each_other(offline_shop):

@@ -25,6 +25,17 @@ def test_each_channel_and_source_is_told_as_json_with_counts_that_add_up(shop):
     assert source["too_old"] is False
 
 
+def test_what_a_marketplace_applies_later_is_accepted_and_not_verified(shop):
+    shop.export("a.csv", {"SKU-1": 1, "SKU-2": 2, "UNKNOWN-1": 3})
+    shop.call("reconcile")
+    channels = json.loads(shop.call("status", "--json").stdout)["channels"]
+    told = {name: (one["verified"], one["accepted"]) for name, one in channels.items()}
+    assert told == {"tokopedia-sandbox": (2, 0), "tocobagus-sandbox": (0, 2)}
+    page = shop.call("status").stdout
+    assert "tocobagus-sandbox: 2 in sync are accepted: taken, to be applied later" in page
+    assert "tokopedia-sandbox: 2 in sync are accepted" not in page
+
+
 def test_a_channel_and_a_source_that_never_ran_are_all_zeros(shop):
     shop.export("a.csv", {"SKU-1": 1})
     shop.call("reconcile")

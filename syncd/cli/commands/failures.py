@@ -18,7 +18,7 @@ from syncd.times import ago, duration, rfc3339
 
 FIELDS = (
     "channel", "sku", "warehouse", "desired", "outcome", "code", "message", "attempts",
-    "first_failed_at", "next_attempt_at",
+    "first_failed_at", "next_attempt_at", "request_id", "batch_id",
 )  # fmt: skip
 EPILOG = """\b
 Examples:

@@ -1,0 +1,77 @@
+"""`syncd why`: what one SKU shows on each channel, and what that follows from."""
+
+import sys
+
+import click
+
+from state.database import Reader, holder_socket
+from state.explaining import read_sku
+from syncd.cli.commands.failures import require_channel
+from syncd.cli.context import load, now_ms
+from syncd.cli.explaining import explanation_of, warehouses_of
+from syncd.cli.explanation_page import print_explanation
+from syncd.cli.options import channel_option, config_option, json_option
+from syncd.cli.output import cell, print_json
+from syncd.errors import WrongUsage
+
+LATEST = 10
+EPILOG = """\b
+Examples:
+  syncd why TS-RED-M
+  syncd why TS-RED-M --channel toco-main --attempts 50
+  syncd why TS-RED-M --json | jq '.channels[].listings[].state'
+  syncd why -- -1020                        a SKU that begins with a dash
+
+Attempts are kept for 30 days."""
+
+
+@click.command("why", epilog=EPILOG)
+@click.argument("sku")
+@channel_option
+@click.option(
+    "--attempts",
+    type=click.IntRange(min=0),
+    default=LATEST,
+    show_default=True,
+    metavar="N",
+    help="The latest so many of each listing.",
+)
+@json_option
+@config_option
+def command(*, sku: str, channels: tuple[str, ...], attempts: int, as_json: bool) -> None:
+    """Tell why each channel shows what it shows of one SKU.
+
+    Source, file and line, the stock level, the rules, what should be shown, what was sent, and what the
+    marketplace answered. It only reads, beside a running daemon or without one.
+    """
+    config = load()
+    for name in channels:
+        require_channel(config, name)
+    names = tuple(dict.fromkeys(channels)) or tuple(config.channels)
+    places = {name: warehouses_of(config.channels[name]) for name in names}
+    now = now_ms()
+    with Reader(config.state.path) as reader:
+        record = read_sku(reader, _as_text(sku), places, attempts)
+        running = bool(holder_socket(config.state.path))
+    explanation = {"running": running, **explanation_of(config, record, sku, names, now)}
+    if as_json:
+        print_json(explanation)
+    elif record.is_empty:
+        click.echo(_unknown(sku, record.nearest), err=True)
+    else:
+        print_explanation(explanation, now)
+    sys.exit(1 if record.is_empty else 0)
+
+
+def _as_text(sku: str) -> str:
+    """Give a SKU as the database can be asked for it."""
+    try:
+        sku.encode()
+    except UnicodeEncodeError:
+        raise WrongUsage(f"the SKU {cell(sku)} is not valid UTF-8") from None
+    return sku
+
+
+def _unknown(sku: str, nearest: list[str]) -> str:
+    meant = f"; there is: {', '.join(map(cell, nearest))}" if nearest else ""
+    return f"syncd: no SKU {cell(sku)} is known{meant}"

@@ -1,0 +1,111 @@
+import json
+
+import pytest
+
+from tests.cli.conftest import end, read_until
+
+LISTING = (
+    "warehouse", "levels", "stock", "arithmetic", "computed", "plan", "desired", "confirmed", "confirmed_at",
+    "state", "verified", "since", "risk", "uncertain", "refusal", "next_attempt_at", "reassert_at", "failure",
+    "warehouse_hold", "attempts",
+)  # fmt: skip
+ATTEMPT = (
+    "at", "finished_at", "quantity", "outcome", "code", "message", "status", "push", "request_id", "batch_id",
+)  # fmt: skip
+
+
+@pytest.fixture
+def sold(shop):
+    shop.export("a.csv", {"SKU-1": 1, "UNKNOWN-1": 3, "=cmd": 4})
+    shop.call("reconcile")
+    return shop
+
+
+def test_where_nothing_has_run_it_says_so(offline_shop):
+    answer = offline_shop.call("why", "SKU-1")
+    assert answer.exit_code == 1
+    assert "nothing has run here yet" in answer.stderr
+
+
+def test_json_has_the_shape_that_was_promised(sold):
+    answer = sold.call("why", "SKU-1", "--json")
+    assert answer.exit_code == 0
+    told = json.loads(answer.stdout)
+    assert tuple(told) == ("running", "sku", "levels", "held_imports", "channels", "nearest")
+    assert (told["running"], told["sku"], told["nearest"]) == (False, "SKU-1", [])
+    [level] = told["levels"]
+    assert tuple(level) == ("source", "configured", "location", "quantity", "missed", "line", "import")
+    assert tuple(level["import"]) == ("id", "name", "state", "at")
+    for name in ("tokopedia-sandbox", "tocobagus-sandbox"):
+        channel = told["channels"][name]
+        assert tuple(channel) == (
+            "enabled", "asynchronous", "hold", "paused_until", "rules", "not_sold", "listings",
+        )  # fmt: skip
+        [listing] = channel["listings"]
+        assert tuple(listing) == LISTING
+        assert tuple(listing["attempts"][0]) == ATTEMPT
+        assert listing["verified"] is not channel["asynchronous"]
+
+
+def test_the_ids_of_an_attempt_are_the_marketplaces(sold):
+    rejected = json.loads(sold.call("why", "UNKNOWN-1", "--json").stdout)["channels"]["tocobagus-sandbox"]
+    [attempt] = rejected["listings"][0]["attempts"]
+    failed = json.loads(sold.call("failures", "--channel", "tocobagus-sandbox", "--json").stdout)
+    assert attempt["request_id"]
+    assert [(one["request_id"], one["batch_id"]) for one in failed] == [
+        (attempt["request_id"], attempt["batch_id"])
+    ]
+    for shown in (attempt["request_id"], attempt["batch_id"], "INV_001"):
+        assert shown in sold.call("why", "UNKNOWN-1").stdout
+
+
+def test_one_channel_can_be_asked_for(sold):
+    answer = sold.call("why", "SKU-1", "--channel", "tokopedia-sandbox", "--json")
+    assert list(json.loads(answer.stdout)["channels"]) == ["tokopedia-sandbox"]
+    assert sold.call("why", "SKU-1", "--channel", "nope").exit_code == 2
+
+
+def test_an_unknown_sku_is_no_success_and_the_nearest_are_named(sold):
+    answer = sold.call("why", "sku-1")
+    assert answer.exit_code == 1
+    assert answer.stderr == "syncd: no SKU sku-1 is known; there is: SKU-1\n"
+    assert answer.stdout == ""
+    told = sold.call("why", "sku-1", "--json")
+    assert told.exit_code == 1
+    assert json.loads(told.stdout)["nearest"] == ["SKU-1"]
+
+
+def test_an_unknown_sku_that_does_not_print_is_escaped(sold):
+    answer = sold.call("why", "x\x1b[31m\ny")
+    assert answer.exit_code == 1
+    assert answer.stderr == "syncd: no SKU x\\x1b[31m\\ny is known\n"
+
+
+def test_a_sku_that_is_not_text_is_wrong_usage(sold):
+    answer = sold.run("why", b"\xff".decode(errors="surrogateescape"))
+    assert answer.returncode == 2
+    assert "not valid UTF-8" in answer.stderr
+
+
+def test_what_a_spreadsheet_would_compute_is_a_sku_like_any_other(sold):
+    assert "SKU =cmd\n" in sold.call("why", "=cmd").stdout
+
+
+def test_beside_a_daemon_it_only_reads(sold):
+    assert "no daemon runs" in sold.call("why", "SKU-1").stdout
+    daemon = sold.start("run")
+    try:
+        read_until(daemon.stderr, "daemon_started")
+        assert json.loads(sold.run("why", "SKU-1", "--json").stdout)["running"] is True
+        assert "no daemon runs" not in sold.run("why", "SKU-1").stdout
+    finally:
+        end(daemon)
+
+
+def test_a_channel_that_never_ran_lists_nothing(sold):
+    new = '[channels.new]\nconnector = "tokopedia"\nfs_id = 9\nshop_id = 9\nclient_id = "n"\nclient_secret = "nnnn"\n'
+    sold.config.write_text(sold.config.read_text() + new)
+    [listing] = json.loads(sold.call("why", "SKU-1", "--json").stdout)["channels"]["new"]["listings"]
+    assert (listing["stock"], listing["desired"], listing["state"]) == (1, None, None)
+    assert listing["plan"] == "not_in_effect"
+    assert "new: not listed yet" in sold.call("why", "SKU-1").stdout
