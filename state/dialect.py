@@ -17,6 +17,7 @@ BUSY_TIMEOUT_SECONDS = 15.0
 READY_INDEX = "INDEXED BY listing_ready"
 WAITING_INDEX = "INDEXED BY listing_waiting"
 IN_FLIGHT_INDEX = "INDEXED BY listing_in_flight"
+REPEATED_INDEX = "INDEXED BY listing_repeated"
 REFUSED_INDEX = "INDEXED BY listing_refused"
 WAL_RESET_FIXED_IN = (3, 51, 3)
 WAL_RESET_BACKPORTS = {(3, 44): 6, (3, 50): 7}

@@ -106,6 +106,19 @@ class Settlement:
 
 
 @dataclass(frozen=True, slots=True)
+class Pace:
+    """What was learnt of a marketplace's limit, to go on with after a restart.
+
+    `per_second` and `burst` as the marketplace announced them, in what it counts, None where it never did;
+    `factor`: the share of that pace that its refusals have left.
+    """
+
+    per_second: float | None = None
+    burst: int | None = None
+    factor: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class PushEnd:
     """How a request as a whole ended, for people."""
 

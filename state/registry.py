@@ -8,7 +8,7 @@ from sqlmodel import Session, col, select
 
 from state.database import Database
 from state.dialect import REFUSED_INDEX, WAITING_INDEX
-from state.records import ImportState
+from state.records import ImportState, Pace
 from state.tables import Channel, Import, Source, WarehouseHold
 
 SLICE_ROWS = 2_000
@@ -175,14 +175,17 @@ class Registry:
             _stay_uncertain(connection, [attempt for *_, attempt in refused])
         return len(refused) + len(waiting)
 
-    def absolve(self, channel_id: int, skus: Sequence[str]) -> None:
-        """Take back that listings of these SKUs were refused: the cause was not theirs."""
+    def absolve(self, channel_id: int, skus: Sequence[str], again: int) -> None:
+        """Take back that listings of these SKUs were refused: the cause was not theirs.
+
+        They are due `again` (ms since the epoch), so that others are tried before them.
+        """
         with self._database.write() as connection:
             for sku in skus:
                 connection.exec_driver_sql(
-                    "UPDATE listing SET refusal = NULL, not_before = NULL, failures = 0"
+                    "UPDATE listing SET refusal = NULL, not_before = ?, failures = 0"
                     " WHERE channel_id = ? AND sku = ? AND refusal IS NOT NULL",
-                    (channel_id, sku),
+                    (again, channel_id, sku),
                 )
                 connection.exec_driver_sql(
                     "DELETE FROM failure WHERE channel_id = ? AND sku = ?", (channel_id, sku)
@@ -204,9 +207,26 @@ class Registry:
                 return None
             return Hold(channel.hold_code, channel.hold_message, channel.held_at)
 
-    def pause_channel(self, channel_id: int, until: int) -> None:
+    def pause_channels(self, channel_ids: Sequence[int], now: int, until: int) -> None:
         """Remember, across restarts, that the marketplace asked to wait."""
-        self._update_channel(channel_id, paused_until=until)
+        with self._database.write() as connection, Session(connection) as session:
+            for channel in session.exec(select(Channel).where(col(Channel.id).in_(channel_ids))):
+                channel.paused_at, channel.paused_until = now, until
+            session.commit()
+
+    def keep_pace(self, channel_ids: Sequence[int], pace: Pace) -> None:
+        """Remember, across restarts, what was learnt of the limit that these channels share."""
+        with self._database.write() as connection, Session(connection) as session:
+            for channel in session.exec(select(Channel).where(col(Channel.id).in_(channel_ids))):
+                channel.pace_per_second, channel.pace_burst = pace.per_second, pace.burst
+                channel.pace_factor = pace.factor
+            session.commit()
+
+    def pace(self, channel_id: int) -> Pace:
+        """Tell what was learnt of a channel's limit."""
+        with self._database.read() as connection, Session(connection) as session:
+            channel = session.get_one(Channel, channel_id)
+            return Pace(channel.pace_per_second, channel.pace_burst, channel.pace_factor)
 
     def paused_until(self, channel_id: int) -> int | None:
         """Tell until when the marketplace asked to wait."""

@@ -35,14 +35,14 @@ def settle_confirmed(
         "UPDATE listing SET reassert_at = CASE"
         "   WHEN ambiguous = 1 THEN ?"
         "   WHEN ? AND confirmed_at IS NOT NULL AND confirmed_at + ? > ? THEN ?"
-        "   WHEN reassert_at <= ? THEN NULL ELSE reassert_at END,"
+        "   WHEN reassert_at <= ? THEN NULL ELSE min(reassert_at, ?) END,"
         " attempt_id = NULL, confirmed = ?, confirmed_at = ?, uncertain = 0, ambiguous = 0, may_show = ?,"
         " refusal = NULL, not_before = NULL, failures = 0, batch_limit = NULL,"
         " changed_at = CASE WHEN desired = ? THEN changed_at ELSE ? END"
         " WHERE channel_id = ? AND sku = ? AND warehouse = ? AND attempt_id = ?",
         [
             (
-                again, int(asynchronous), settling, push.started_at, again, push.started_at,
+                again, int(asynchronous), settling, push.started_at, again, push.started_at, again,
                 a.quantity, now, a.quantity, a.quantity, now,
                 push.channel_id, a.sku, a.warehouse, a.id,
             )

@@ -98,6 +98,12 @@ class Channel(SQLModel, table=True):
     hold_message: str = ""
     paused_until: int | None = None
     """The marketplace asked to wait until then."""
+    paused_at: int | None = None
+    """When it asked."""
+    pace_per_second: float | None = None
+    pace_burst: int | None = None
+    pace_factor: float = Field(default=1.0, sa_column_kwargs={"server_default": text("1")})
+    """What was learnt of its limit, see `state.records.Pace`."""
     pushed_at: int | None = None
     """When it last accepted a row."""
 
@@ -167,6 +173,7 @@ class Listing(SQLModel, table=True):
             sqlite_where=text("due = 1 AND wait_until IS NOT NULL"),
         ),
         Index("listing_in_flight", "channel_id", "attempt_id", sqlite_where=text("attempt_id IS NOT NULL")),
+        Index("listing_repeated", "channel_id", "reassert_at", sqlite_where=text("reassert_at IS NOT NULL")),
         Index("listing_refused", "channel_id", "warehouse", sqlite_where=text("refusal IS NOT NULL")),
         {"sqlite_with_rowid": False},
     )  # fmt: skip

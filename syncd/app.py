@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import httpx
@@ -15,6 +15,7 @@ from state.ledger import Ledger
 from state.registry import ChannelPlan, Registry
 from state.staging import Duplicates
 from state.stock import StockBook
+from syncd.agenda import Timekeeping
 from syncd.clock import Clock
 from syncd.config.model import ChannelConfig, Config, DropSource, SourceConfig
 from syncd.core.guards import Guard
@@ -58,6 +59,7 @@ class App:
     registry: Registry
     imports: Imports
     book: StockBook
+    timekeeping: Timekeeping
     feeds: dict[str, Feed] = field(default_factory=dict)
     lanes: dict[str, Lane] = field(default_factory=dict)
     connectors: list[Connector] = field(default_factory=list)
@@ -77,13 +79,22 @@ class App:
                 await asyncio.sleep(0)
         self.wake_lanes()
 
+    async def mind_the_clock(self) -> None:
+        """Take over that the wall clock was set, if it was: what waits is moved along."""
+        if await self.timekeeping.mind():
+            for lane in self.lanes.values():
+                lane.wake()
+
     async def aclose(self) -> None:
         """Close connections, sources and the state; nothing may be running any more."""
         for connector in self.connectors:
             await connector.aclose()
         for feed in self.feeds.values():
             await feed.aclose()
-        self.database.close()
+        try:
+            await self.timekeeping.mind()
+        finally:
+            self.database.close()
 
 
 async def open_app(config: Config, world: World) -> App:
@@ -121,8 +132,11 @@ async def _assemble(config: Config, world: World, database: Database) -> App:
     registry.deactivate_others(list(plans))
     book = StockBook(database, plans)
     book.doubtful = database.lost
-    app = App(config, world, database, registry, Imports(database), book, channel_ids=names)
+    settling = {names[name]: settling_ms(channel) for name, channel in config.channels.items()}
+    timekeeping = Timekeeping(database, world.clock, plans, settling)
+    app = App(config, world, database, registry, Imports(database), book, timekeeping, channel_ids=names)
     await _reconcile_state(app, plans, stale)
+    await timekeeping.begin()
     parts = IntakeParts(database, registry, app.imports, book, world.clock, world.blocking, app.wake_lanes)
     for name, source in config.sources.items():
         app.feeds[name] = _feed(source_terms(name, source, source_ids[name]), source, parts, world)
@@ -190,11 +204,21 @@ def channel_plan(channel: ChannelConfig) -> ChannelPlan:
     )
 
 
+def settling_ms(channel: ChannelConfig) -> int:
+    """Give how long an ambiguous request may still be under way (ms)."""
+    return int(channel.reassert_after * 1000)
+
+
 def channel_pacer(channel: ChannelConfig) -> Pacer:
     """Give a pacer that keeps a channel's configured limits."""
+    limits, capabilities = channel.limits, channel.plugin.capabilities
+    if capabilities.rows_are_counted and "rows_per_request" not in channel.limits_set:
+        # The pacer keeps it below the burst, which the marketplace's answers may raise.
+        most = capabilities.max_rows_per_request or limits.rows_per_request
+        limits = replace(limits, rows_per_request=most)
     return Pacer(
-        channel.limits,
-        rows_are_counted=channel.plugin.capabilities.rows_are_counted,
+        limits,
+        rows_are_counted=capabilities.rows_are_counted,
         ceiling_is_set=bool(channel.limits_set & PACE_KEYS),
     )
 
@@ -226,8 +250,26 @@ def _feed(terms: SourceTerms, source: SourceConfig, parts: IntakeParts, world: W
     return PollFeed(terms, parts, DatabaseSource(source.path, source.query))
 
 
+def _pacers(app: App) -> dict[str, tuple[Pacer, tuple[int, ...]]]:
+    """Make the pacer of each enabled channel, with the ids of those that share it; each as it was learnt."""
+    buckets: dict[tuple[str, str], list[ChannelConfig]] = {}
+    for channel in app.config.channels.values():
+        if channel.enabled:
+            bucket = ("channel", channel.name) if channel.bucket is None else ("bucket", channel.bucket)
+            buckets.setdefault(bucket, []).append(channel)
+    pacers: dict[str, tuple[Pacer, tuple[int, ...]]] = {}
+    for channels in buckets.values():
+        # One of them that has a ceiling binds all: the bucket is one.
+        pacer = channel_pacer(max(channels, key=lambda channel: len(channel.limits_set & PACE_KEYS)))
+        sharing = tuple(app.channel_ids[channel.name] for channel in channels)
+        for channel_id in sharing:
+            pacer.recall(app.registry.pace(channel_id))
+        pacers |= {channel.name: (pacer, sharing) for channel in channels}
+    return pacers
+
+
 def _connect(app: App, plans: dict[int, ChannelPlan]) -> None:
-    ledger = Ledger(app.database)
+    ledger, pacers = Ledger(app.database), _pacers(app)
     for channel_id, plan in plans.items():
         channel = app.config.channels[plan.name]
         if not channel.enabled:
@@ -238,15 +280,17 @@ def _connect(app: App, plans: dict[int, ChannelPlan]) -> None:
         )
         connector = channel.plugin.connect(channel.settings, surroundings)
         app.connectors.append(connector)
+        pacer, sharing = pacers[plan.name]
         app.lanes[plan.name] = Lane(
             LaneParts(
                 channel_id=channel_id,
                 plan=plan,
                 capabilities=capabilities,
                 connector=connector,
-                pacer=channel_pacer(channel),
+                pacer=pacer,
+                sharing=sharing,
                 in_flight=limits.in_flight,
-                settling_ms=int(channel.reassert_after * 1000),
+                settling_ms=settling_ms(channel),
                 database=app.database,
                 ledger=ledger,
                 registry=app.registry,

@@ -1,8 +1,11 @@
 """The daemon: what runs for months, from the first look at the sources to the last settled row."""
 
 import asyncio
+import errno
 import signal
-from collections.abc import Mapping
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -13,30 +16,139 @@ from syncd import __version__
 from syncd.app import App, World, open_app
 from syncd.config.model import Config, DropSource
 from syncd.control import ControlServer, socket_path
+from syncd.errors import SyncdError
 from syncd.feeds import Feed
 from syncd.logs import get_logger
 from syncd.operations import Operations
 from syncd.reconciling import StaleSource, require_fresh
-from syncd.scheduler import Schedule
+from syncd.scheduler import Schedule, Work
 from syncd.watching import folder_hints
 
 FINISH_SECONDS = 30.0
 MARK_EVERY_SECONDS = 60.0
 KEEP_HISTORY = timedelta(days=30)
 HOUSEKEEPING_AT = "04:20"
+PULSE_SECONDS = 1.0
+STANDSTILL_SECONDS = 5.0
+LONGEST_LOOK_FIRST_SECONDS = 60.0
+_KINDS = {
+    sqlite3.SQLITE_FULL: "full",
+    **dict.fromkeys((sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED), "locked"),
+    **dict.fromkeys((sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM), "forbidden"),
+    **dict.fromkeys((sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB), "damaged"),
+}
+_KINDS_OF_SYSTEM = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "full"),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "forbidden"),
+}
+_PRIMARY_CODE = 0xFF
+"""SQLite's extended codes hold the primary one in their lowest byte."""
+
+
+class StateUnusable(SyncdError):
+    """The state database cannot be used: why, and what to do."""
+
+
+class StateUnusableNow(StateUnusable):
+    """It can be used again when something else is done or gone."""
+
+    exit_status = 75
+
+
+class StateForbidden(StateUnusable):
+    """It lies where syncd may not write, and trying again would not mend that."""
+
+    exit_status = 78
+
+
+def state_trouble(error: BaseException, path: Path, *, opening: bool) -> StateUnusable | None:
+    """Put into words what is wrong with the state database at `path`; None where it is something else.
+
+    `opening`: it has not been open yet, so that a missing right is a mistake in how syncd was set up.
+    """
+    found = getattr(error, "orig", error)
+    what = f"the state database {path} cannot be used: {found}"
+    match _kind_of(found):
+        case "full":
+            return StateUnusableNow(f"{what}. Make room on the disk that it lies on; nothing is lost")
+        case "locked":
+            return StateUnusableNow(f"{what}. Another program (a backup?) has kept it locked for too long")
+        case "forbidden" if opening:
+            return StateForbidden(f"{what}. Let the user that syncd runs as write in {path.parent}")
+        case "damaged":
+            return StateUnusable(f"{what}. The next start sets it aside and pushes everything anew")
+        case "failing" | "forbidden" if isinstance(found, sqlite3.Error):
+            return StateUnusable(
+                f"{what}. Is the disk full or over a quota, or does it fail? Nothing is lost"
+            )
+    return None
+
+
+def _kind_of(error: BaseException) -> str:
+    if isinstance(error, OSError):
+        return _KINDS_OF_SYSTEM.get(error.errno or 0, "")
+    if isinstance(error, sqlite3.Error):
+        return _KINDS.get(getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE, "failing")
+    return ""
+
+
+@contextmanager
+def _in_words(path: Path, *, opening: bool) -> Iterator[None]:
+    """Let what is wrong with the state database be told in one line."""
+    try:
+        yield
+    except (DatabaseError, sqlite3.Error, OSError) as error:
+        trouble = state_trouble(error, path, opening=opening)
+        if trouble is None:
+            raise
+        get_logger("daemon").error("state_unusable", reason=str(trouble))
+        raise trouble from None
 
 
 async def run_daemon(config: Config, world: World, environ: Mapping[str, str]) -> None:
     """Run until told to stop by SIGTERM or SIGINT; a second signal ends it at once.
 
-    What is in flight is finished within a bound; what is not is pushed again after the next start.
+    What is in flight is finished within a bound; what is not is pushed again after the next start. Raises
+    `StateUnusable` where the state database cannot be used (any more).
     """
-    app = await open_app(config, world)
-    daemon = Daemon(app, environ)
-    try:
-        await daemon.run()
-    finally:
+    path = world.state or config.state.path
+    with _in_words(path, opening=True):
+        app = await _open(config, world)
+    if app is None:
+        return
+    with _in_words(path, opening=False):
+        try:
+            await Daemon(app, environ).run()
+        finally:
+            await app.aclose()
+
+
+async def _open(config: Config, world: World) -> App | None:
+    """Open the app, which may take a while; None where it was told to stop meanwhile."""
+    stopped: list[str] = []
+    opening = asyncio.create_task(open_app(config, world))
+
+    def stop(name: str) -> None:
+        get_logger("daemon").info("daemon_stopping", signal=name)
+        stopped.append(name)
+        opening.cancel()
+
+    _on_stop_signals(stop)
+    with suppress(asyncio.CancelledError):
+        app = await opening
+        if not stopped:
+            return app
         await app.aclose()
+    if not stopped:
+        raise asyncio.CancelledError
+    get_logger("daemon").info("daemon_stopped")
+    return None
+
+
+def _on_stop_signals(react: Callable[[str], None]) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, react, number.name)
 
 
 class Daemon:
@@ -49,7 +161,8 @@ class Daemon:
         self._stop = asyncio.Event()
         self._signals = 0
         self._fault: BaseException | None = None
-        self._schedule = Schedule(app.world.clock)
+        self._failed_looks: dict[str, str] = {}
+        self._schedule = Schedule(app.world.clock, self._unharmed(app.mind_the_clock))
         path = socket_path(app.database.path, environ.get("RUNTIME_DIRECTORY"))
         self._control = ControlServer(path, Operations(app, daemon=True).handle)
         self._lanes = [asyncio.create_task(lane.run()) for lane in app.lanes.values()]
@@ -57,12 +170,15 @@ class Daemon:
 
     async def run(self) -> None:
         """Run until stopped; raise what ended a lane, if anything did."""
-        self._listen_to_signals()
+        _on_stop_signals(self._signalled)
         await self._control.start()
         self._app.database.announce(str(self._control.path))
         self._plan_looks()
         self._schedule.start()
-        self._others = [asyncio.create_task(self._follow_hints()), asyncio.create_task(self._first_look())]
+        self._others = [
+            asyncio.create_task(work)
+            for work in (self._follow_hints(), self._first_look(), self._notice_standstills())
+        ]
         self._log.info(
             "daemon_started",
             version=__version__,
@@ -87,11 +203,6 @@ class Daemon:
                 return task.exception()
         return self._fault
 
-    def _listen_to_signals(self) -> None:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._signalled, signal.Signals(number).name)
-
     def _signalled(self, name: str) -> None:
         self._signals += 1
         self._log.info("daemon_stopping", signal=name)
@@ -104,7 +215,8 @@ class Daemon:
 
     async def _finish(self, stopping: "asyncio.Task[bool]") -> None:
         """Take nothing more; let the lanes finish what is in flight, within a bound."""
-        self._schedule.stop()
+        self._stop.set()
+        await self._schedule.stop()
         await self._control.stop()
         for lane in self._app.lanes.values():
             lane.stop()
@@ -121,11 +233,31 @@ class Daemon:
         for name, feed in self._app.feeds.items():
             source = self._app.config.sources[name]
             seconds = source.scan if isinstance(source, DropSource) else source.poll
-            self._schedule.every(seconds, partial(self._look, feed), f"look at {name}")
-        self._schedule.every(MARK_EVERY_SECONDS, self._mark, "mark")
-        self._schedule.at(HOUSEKEEPING_AT, self._keep_house, "housekeeping")
+            self._schedule.every(seconds, self._unharmed(partial(self._look, feed)), f"look at {name}")
+        self._schedule.every(MARK_EVERY_SECONDS, self._unharmed(self._mark), "mark")
+        self._schedule.at(HOUSEKEEPING_AT, self._unharmed(self._keep_house), "housekeeping")
         if self._app.config.reconcile.full_at:
-            self._schedule.at(self._app.config.reconcile.full_at, self._assert_all, "full reconcile")
+            assert_all = self._unharmed(self._assert_all)
+            self._schedule.at(self._app.config.reconcile.full_at, assert_all, "full reconcile")
+
+    def _unharmed(self, work: Work) -> Work:
+        """Keep from the scheduler what ends planned work: it would write a traceback and go on."""
+
+        async def unharmed() -> None:
+            try:
+                await work()
+            except DatabaseError as fault:
+                self._fail(fault)
+            except asyncio.CancelledError:
+                if not self._stop.is_set():
+                    raise
+
+        return unharmed
+
+    def _fail(self, fault: DatabaseError) -> None:
+        """End all: without the state nothing may be sent."""
+        self._fault = self._fault or fault
+        self._stop.set()
 
     async def _first_look(self) -> None:
         """Take in what waited for the start."""
@@ -133,27 +265,56 @@ class Daemon:
 
     async def _look(self, feed: Feed) -> None:
         """Look at a source. A fault of ours costs this source only; one of the state database all."""
+        name = feed.terms.name
         try:
             await feed.look()
         except DatabaseError as fault:
-            self._fault = fault
-            self._stop.set()
-        except Exception:  # noqa: BLE001 (whatever it is, the other sources go on)
-            self._log.exception("look_failed", source=feed.terms.name)
+            self._fail(fault)
+        except Exception as fault:  # noqa: BLE001 (whatever it is, the other sources go on)
+            if self._failed_looks.get(name) != repr(fault):  # looks come every few seconds
+                self._failed_looks[name] = repr(fault)
+                self._log.exception("look_failed", source=name)
+        else:
+            self._failed_looks.pop(name, None)
+
+    async def _notice_standstills(self) -> None:
+        """Notice that all stood still (stopped, suspended), and look before anything more is pushed."""
+        clock = self._app.world.clock
+        while True:
+            before = clock.monotonic(), clock.wall()
+            await asyncio.sleep(PULSE_SECONDS)
+            seconds = max(clock.monotonic() - before[0], clock.wall() - before[1])
+            if seconds > STANDSTILL_SECONDS:
+                self._log.warning("daemon_stood_still", seconds=round(seconds, 1))
+                await self._look_first()
+
+    async def _look_first(self) -> None:
+        """Look at all sources, pushing nothing meanwhile: what they said last may be long out of date."""
+        clock = self._app.world.clock
+        until = clock.monotonic() + LONGEST_LOOK_FIRST_SECONDS
+        looks = asyncio.gather(
+            *(self._look_twice(feed, self._settle_seconds(name)) for name, feed in self._app.feeds.items())
+        )
+        while not looks.done() and clock.monotonic() < until:
+            for lane in self._app.lanes.values():
+                lane.pacer.pause(clock.monotonic() + 2 * PULSE_SECONDS)
+            await asyncio.wait([looks], timeout=PULSE_SECONDS)
+        await looks
+
+    def _settle_seconds(self, name: str) -> float | None:
+        source = self._app.config.sources[name]
+        return source.settle if isinstance(source, DropSource) else None
 
     async def _follow_hints(self) -> None:
         """Look at once where something changed. A folder's file must settle, so look again then."""
         feeds: dict[Path, Feed] = {}
-        settles: dict[Path, float] = {}
         for name, feed in self._app.feeds.items():
             source = self._app.config.sources[name]
-            if isinstance(source, DropSource):
-                feeds[source.path], settles[source.path] = feed, source.settle
-            else:
-                feeds[source.path.parent] = feed
+            feeds[source.path if isinstance(source, DropSource) else source.path.parent] = feed
         async with asyncio.TaskGroup() as looks:
             async for path in folder_hints(feeds, self._stop):
-                looks.create_task(self._look_twice(feeds[path], settles.get(path)))
+                feed = feeds[path]
+                looks.create_task(self._look_twice(feed, self._settle_seconds(feed.terms.name)))
 
     async def _look_twice(self, feed: Feed, settle: float | None) -> None:
         await self._look(feed)
@@ -172,7 +333,7 @@ class Daemon:
         await self._app.assert_anew(names)
 
     async def _mark(self) -> None:
-        if not self._app.database.rewound:  # an older copy that has not caught up must be noticed again
+        with suppress(OSError):  # a full disk: the next intent says so, and what is committed needs no mark
             self._app.database.mark()
 
     async def _keep_house(self) -> None:

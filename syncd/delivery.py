@@ -1,5 +1,6 @@
 """Delivery: one push from committed intent to settled rows, and what its answer teaches."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -23,6 +24,8 @@ from syncd.core.settling import Moment, refuse_locally, settle_answer, settle_er
 from syncd.logs import get_logger, hide_secrets
 
 PROBE_HOLD_SECONDS = 900.0
+LONGEST_REPAIR_SECONDS = 3600.0
+"""So long at most is a marketplace left alone that is out of order, whatever it says."""
 LONE_REFUSALS_FOR_A_HOLD = 3
 
 
@@ -35,6 +38,8 @@ class LaneParts:
     capabilities: Capabilities
     connector: Connector
     pacer: Pacer
+    sharing: tuple[int, ...]
+    """The ids of all channels that this pacer paces, this one among them."""
     in_flight: int
     settling_ms: int
     database: Database
@@ -51,8 +56,10 @@ class Delivery:
         """Start from what the state remembers: a pause that the marketplace asked for, held warehouses."""
         self._parts = parts
         self._log = get_logger("delivery").bind(channel=parts.plan.name)
-        self._warehouse_holds = parts.registry.warehouse_holds(parts.channel_id)
+        self._probe_at = self._read_holds()
         self._lone_refusals: dict[str, set[str]] = {}
+        self._suspects: set[str] = set()
+        self._rows_are_to_blame = False
         until = parts.registry.paused_until(parts.channel_id)
         if until is not None:
             left = min((until - parts.clock.now()) / 1000, LONGEST_PAUSE_SECONDS)
@@ -60,16 +67,23 @@ class Delivery:
 
     def open_warehouses(self) -> list[str]:
         """List the warehouses that may be pushed to: those not held, and those to be probed again."""
-        now = self._parts.clock.now()
+        now = self._parts.clock.monotonic()
         return [
             warehouse
             for warehouse in self._parts.plan.warehouses
-            if warehouse not in self._warehouse_holds or self._warehouse_holds[warehouse].probe_at <= now
+            if self._probe_at.get(warehouse, now) <= now
         ]
+
+    def _read_holds(self) -> dict[str, float]:
+        """Tell when each held warehouse may be probed again, on the clock that never goes back."""
+        holds = self._parts.registry.warehouse_holds(self._parts.channel_id)
+        ahead = self._parts.clock.monotonic() - self._parts.clock.now() / 1000
+        return {warehouse: hold.probe_at / 1000 + ahead for warehouse, hold in holds.items()}
 
     async def deliver(self, push: Push) -> ConnectorError | None:
         """Send one push and settle every row of it; return what it says against the channel as a whole."""
         sendable, settlements = self._split_uncarriable(push)
+        sent_at = self._parts.clock.monotonic()
         answer, error = await self._send(push, sendable)
         if error is not None:
             error.message, error.code = hide_secrets(error.message), hide_secrets(error.code)
@@ -89,8 +103,8 @@ class Delivery:
         )
         self._report(push, settlements, error)
         if answer is not None:
-            self._learn(answer, sendable)
-        return None if error is None else self._react(error, sendable)
+            self._learn(answer, sendable, sent_at)
+        return None if error is None else self._react(error, sendable, sent_at)
 
     async def _send(
         self, push: Push, attempts: Sequence[Attempt]
@@ -131,40 +145,68 @@ class Delivery:
         if error is not None:
             self._log.info("batch_failed", push=push.id, code=error.code, reason=error.message)
 
-    def _learn(self, answer: Answer, attempts: Sequence[Attempt]) -> None:
+    def _learn(self, answer: Answer, attempts: Sequence[Attempt], sent_at: float) -> None:
         """Take from a good answer what it says of pace, and of warehouses that were held."""
         throttled = sum(outcome.kind is OutcomeKind.DEFERRED for outcome in answer.outcomes)
-        self._parts.pacer.answered(answer.allowance, self._parts.clock.monotonic(), throttled_rows=throttled)
+        now = self._parts.clock.monotonic()
+        until = self._parts.pacer.answered(answer.allowance, now, sent_at=sent_at, throttled_rows=throttled)
+        self._keep_pace(until)
         accepted = {o.update.warehouse for o in answer.outcomes if o.kind is OutcomeKind.ACCEPTED}
         if accepted:
+            skus = {o.update.sku for o in answer.outcomes if o.kind is OutcomeKind.ACCEPTED}
+            self._rows_are_to_blame |= bool(self._lone_refusals) or not self._suspects.isdisjoint(skus)
+            self._suspects -= skus
             self._lone_refusals.clear()
-        for warehouse in accepted & self._warehouse_holds.keys() & {a.warehouse for a in attempts}:
+        for warehouse in accepted & self._probe_at.keys() & {a.warehouse for a in attempts}:
             self._parts.registry.release_warehouse(self._parts.channel_id, warehouse)
-            del self._warehouse_holds[warehouse]
+            del self._probe_at[warehouse]
             self._log.info("warehouse_released", warehouse=warehouse)
 
-    def _react(self, error: ConnectorError, attempts: Sequence[Attempt]) -> ConnectorError | None:
+    def _keep_pace(self, until: float | None = None) -> None:
+        """Remember what was learnt of the limit, where it is news, and a pause until then."""
+        monotonic = self._parts.clock.monotonic()
+        if until is not None and until > monotonic:
+            now = self._parts.clock.now()
+            ends = now + math.ceil((until - monotonic) * 1000) + 1
+            self._parts.registry.pause_channels(self._parts.sharing, now, ends)
+        pace = self._parts.pacer.news()
+        if pace is not None:
+            self._parts.registry.keep_pace(self._parts.sharing, pace)
+
+    def _react(
+        self, error: ConnectorError, attempts: Sequence[Attempt], sent_at: float
+    ) -> ConnectorError | None:
         """Do what a failed call asks for here; return what concerns the channel. Its rows are settled."""
         match error:
             case Throttled():
-                self._throttled(error)
+                self._throttled(error, sent_at)
+                return error
+            case TryLater() if error.retry_after is not None:
+                self._asked_to_wait(error.retry_after)
                 return error
             case WarehouseRefused():
                 self._hold_warehouse(error)
             case BatchRefused() if len(attempts) == 1:
                 return self._refused_alone(error, attempts[0])
             case BatchRefused():
-                pass
+                self._suspect({attempt.sku for attempt in attempts})
             case _:
                 return error
         return None
 
-    def _throttled(self, error: Throttled) -> None:
-        monotonic = self._parts.clock.monotonic()
-        seconds = self._parts.pacer.throttled(error.retry_after, monotonic) - monotonic
-        until = self._parts.clock.now() + int(seconds * 1000)
-        self._parts.registry.pause_channel(self._parts.channel_id, until)
-        self._log.warning("channel_throttled", seconds=round(seconds, 3))
+    def _throttled(self, error: Throttled, sent_at: float) -> None:
+        now = self._parts.clock.monotonic()
+        until = self._parts.pacer.throttled(
+            error.retry_after, now, sent_at=sent_at, allowance=error.allowance
+        )
+        self._keep_pace(until)
+        self._log.warning("channel_throttled", seconds=round(until - now, 3))
+
+    def _asked_to_wait(self, seconds: float) -> None:
+        """Leave a marketplace alone that is out of order and says for how long."""
+        until = self._parts.clock.monotonic() + min(max(seconds, 0.0), LONGEST_REPAIR_SECONDS)
+        self._parts.pacer.pause(until)
+        self._keep_pace(until)
 
     def _hold_warehouse(self, error: WarehouseRefused) -> None:
         now = self._parts.clock.now()
@@ -176,22 +218,35 @@ class Delivery:
             now=now,
             probe_at=now + int(PROBE_HOLD_SECONDS * 1000),
         )
-        self._warehouse_holds = self._parts.registry.warehouse_holds(self._parts.channel_id)
+        self._probe_at = self._read_holds()
         self._log.error("warehouse_held", warehouse=error.warehouse, code=error.code, reason=error.message)
 
     def release_warehouses(self) -> None:
         """Let all held warehouses be tried again now."""
-        for warehouse in self._warehouse_holds:
+        for warehouse in self._probe_at:
             self._parts.registry.release_warehouse(self._parts.channel_id, warehouse)
-        self._warehouse_holds = {}
+        self._probe_at = {}
+
+    def _suspect(self, skus: set[str]) -> None:
+        """Begin to look for the culprit of a refused batch, unless this is part of one halved already."""
+        if not skus <= self._suspects:
+            self._rows_are_to_blame = False
+        self._suspects |= skus
 
     def _refused_alone(self, error: BatchRefused, attempt: Attempt) -> ConnectorError | None:
-        """Blame the channel where different SKUs, each alone, are refused the same way, and no row."""
+        """Blame the channel where different SKUs, each alone, are refused the same way, and no row.
+
+        Not where another row of the same refused batch was accepted meanwhile. The next probe takes another.
+        """
+        self._suspects.discard(attempt.sku)
+        if self._rows_are_to_blame:
+            return None
         skus = self._lone_refusals.setdefault(error.code, set())
         skus.add(attempt.sku)
         if len(skus) < LONE_REFUSALS_FOR_A_HOLD:
             return None
-        self._parts.registry.absolve(self._parts.channel_id, sorted(skus))
+        again = self._parts.clock.now() + int(2 * PROBE_HOLD_SECONDS * 1000)
+        self._parts.registry.absolve(self._parts.channel_id, sorted(skus), again)
         return ChannelRefused(
             f"every row is refused, each alone: {error.message}", code=error.code, status=error.status
         )

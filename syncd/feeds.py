@@ -184,12 +184,13 @@ class FolderFeed(Feed):
     async def _restore(self) -> list[Verdict]:
         """Read what the archive holds and the state does not know: the state can be lost, or an older copy.
 
-        Of snapshots the newest says it all; of changes each does its part. They were let through once.
+        They were let through once. A lost state takes the newest snapshot, or all changes. An older copy
+        takes everything in order: what the newest snapshot leaves out, one before it may have said.
         """
         newest = self._parts.imports.newest_data(self.terms.source_id)
         files = await self._parts.blocking(self.folder.archived)
         unknown = [file for file in files if newest is None or _data_at(file) > newest]
-        if self.terms.contents == "snapshot":
+        if self.terms.contents == "snapshot" and newest is None:
             unknown = unknown[-1:]
         self._parts.book.doubtful |= bool(unknown)
         cut_off = self._parts.imports.in_state(self.terms.source_id, ImportState.APPLYING)

@@ -21,9 +21,8 @@ from syncd.core.batches import choose_batch
 from syncd.core.pacing import Pacer
 from syncd.delivery import PROBE_HOLD_SECONDS, Delivery, LaneParts, connector_fault
 from syncd.logs import get_logger
-from syncd.recovery import TROUBLE, until_it_works
+from syncd.recovery import PROBE_ROWS, TROUBLE, Setbacks, until_it_works
 
-PROBE_ROWS = 5
 SHORTEST_PAUSE_SECONDS = 0.001
 
 
@@ -45,8 +44,7 @@ class Lane:
         self._renewed = False
         self._fault: BaseException | None = None
         self._credit = 0.0
-        self._row_limit: int | None = None
-        self._setbacks = 0
+        self._setbacks = Setbacks()
         self._once = False
         self.gave_up: str | None = None
         """Why it is no use to wait: the marketplace has stayed down for several tries."""
@@ -142,7 +140,7 @@ class Lane:
                 if self._once and not self.has_work():
                     return True
                 await self._pause(self._agenda.idle_seconds())
-            elif (delay := pacer.wait(min(due, self._rows_now(now)), now)) > 0:
+            elif (delay := pacer.wait(min(due, self._rows_now(now)), now, self.name)) > 0:
                 await self._pause(delay)
             elif (push := self._begin(self._rows_now(now))) is not None:
                 task = asyncio.create_task(self._delivery.deliver(push))
@@ -160,8 +158,7 @@ class Lane:
             self._note(task.result())
 
     def _most_rows(self) -> int:
-        most = self._parts.pacer.rows_per_request
-        return most if self._row_limit is None else min(most, self._row_limit)
+        return self._setbacks.most_rows(self._parts.pacer.rows_per_request)
 
     def _rows_now(self, now: float) -> int:
         return min(self._most_rows(), self._parts.pacer.worth_waiting_for(now))
@@ -171,7 +168,7 @@ class Lane:
         match error:
             case None:
                 self._renewed = False
-                self._grow()
+                self._setbacks.relieve(self._parts.pacer.rows_per_request)
             case _ if isinstance(error, TROUBLE):
                 self._trouble = error
             case AuthenticationExpired():
@@ -180,14 +177,6 @@ class Lane:
                 pass  # the pacer waits already, and nothing was learnt of the channel
             case _:
                 self._hold(error)
-
-    def _grow(self) -> None:
-        """After trouble, carry more rows with each good answer; only full size shows that all is well."""
-        if self._row_limit is None:
-            return
-        self._row_limit *= 2
-        if self._row_limit > self._parts.pacer.rows_per_request:
-            self._row_limit, self._setbacks = None, 0
 
     def _is_well(self) -> bool:
         sound = self._trouble is None and self._expired is None and self._fault is None
@@ -227,7 +216,7 @@ class Lane:
     async def _sleep(self, seconds: float) -> None:
         """Wait so many seconds, or until stopped."""
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(max(seconds, SHORTEST_PAUSE_SECONDS)):
                 await self._stop.wait()
         except TimeoutError:
             return
@@ -239,8 +228,11 @@ class Lane:
         """
         if self._tasks:
             return True
-        pause = self._parts.pacer.wait(0, self._parts.clock.monotonic())
-        return not self._held and pause < SOON_SECONDS and self._agenda.is_due_soon(skus)
+        return not self._held and self._is_soon() and self._agenda.is_due_soon(skus)
+
+    def _is_soon(self) -> bool:
+        """Tell whether the marketplace did not ask for a long pause."""
+        return self._parts.pacer.pause_left(self._parts.clock.monotonic()) < SOON_SECONDS
 
     def _begin(self, limit: int) -> Push | None:
         """Choose what to send and commit the intent."""
@@ -257,13 +249,13 @@ class Lane:
             self.channel_id,
             self._delivery.open_warehouses(),
             choose,
-            now=self._parts.clock.now(),
+            now=self._parts.clock.due_by(),
             limit=limit,
             skus=self._agenda.scope,
         )
         self._credit = credit
         if push is not None:
-            self._parts.pacer.take(len(push.attempts), self._parts.clock.monotonic())
+            self._parts.pacer.take(len(push.attempts), self._parts.clock.monotonic(), self.name)
         return push
 
     async def _renew(self) -> None:
@@ -303,9 +295,9 @@ class Lane:
         works = await until_it_works(
             probe,
             first=trouble,
-            delay=lambda: channel_delay(self._setbacks, self._parts.chance()),
+            delay=lambda: channel_delay(self._setbacks.strain, self._parts.chance()),
             sleep=self._sleep,
-            give_up=lambda: self._stop.is_set() or (self._once and self._setbacks > TRIES_WHEN_SETTLING),
+            give_up=lambda: self._stop.is_set() or (self._once and self.gave_up is not None),
         )
         if works:
             self.gave_up = None
@@ -314,13 +306,12 @@ class Lane:
 
     def _set_back(self, error: ConnectorError) -> None:
         """Count a failure. Logged at each doubling: a day of outage must not write a million lines."""
-        self._row_limit = PROBE_ROWS
-        self._setbacks += 1
-        self.gave_up = error.message if self._setbacks >= TRIES_WHEN_SETTLING else None
-        if self._setbacks & (self._setbacks - 1) == 0:
-            self._log.warning(
-                "channel_unreachable", failures=self._setbacks, code=error.code, reason=error.message
-            )
+        self._setbacks.add()
+        failures = self._setbacks.in_a_row
+        is_long = failures > TRIES_WHEN_SETTLING or not self._is_soon()
+        self.gave_up = error.message if is_long else None
+        if failures & (failures - 1) == 0:
+            self._log.warning("channel_unreachable", failures=failures, code=error.code, reason=error.message)
 
     async def _probe_hold(self) -> bool:
         """Find out with one row whether a held channel works again, and release it if so."""
@@ -340,10 +331,11 @@ class Lane:
 
     async def _push_one(self, limit: int) -> tuple[bool, ConnectorError | None]:
         """Run one whole cycle; tell whether it sent something, and what that says of the channel."""
-        rows = min(limit, self._parts.pacer.rows_per_request)
-        delay = self._parts.pacer.wait(rows, self._parts.clock.monotonic())
-        if delay > 0:
+        pacer, clock = self._parts.pacer, self._parts.clock
+        rows = min(limit, pacer.rows_per_request)
+        while (delay := pacer.wait(rows, clock.monotonic(), self.name)) > 0 and not self._stop.is_set():
             await self._sleep(delay)
+            rows = min(limit, pacer.rows_per_request)
         push = None if self._stop.is_set() else self._begin(rows)
         if push is None:
             return False, None

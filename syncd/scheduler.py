@@ -10,7 +10,6 @@ from apscheduler.triggers.interval import IntervalTrigger
 from syncd.clock import Clock
 
 MIND_THE_CLOCK_SECONDS = 5.0
-SET_BACK_SECONDS = 2.0
 
 Work = Callable[[], Awaitable[object]]
 
@@ -18,9 +17,11 @@ Work = Callable[[], Awaitable[object]]
 class Schedule:
     """Runs work again and again; each kind one at a time, missed times at once and only once."""
 
-    def __init__(self, clock: Clock) -> None:
-        """Make an empty schedule."""
+    def __init__(self, clock: Clock, when_set: Work) -> None:
+        """Make an empty schedule; `when_set` is done when the wall clock was set back or forth."""
         self._clock = clock
+        self._when_set = when_set
+        self._taking_over: asyncio.Task[object] | None = None
         self._intervals: dict[str, float] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._scheduler = AsyncIOScheduler(
@@ -39,25 +40,28 @@ class Schedule:
     def start(self) -> None:
         """Begin, in the running event loop."""
         self._scheduler.start()
-        self._mind_the_clock(self._clock.wall() - self._clock.monotonic())
+        self._mind_the_clock()
 
-    def stop(self) -> None:
-        """Begin nothing more."""
+    async def stop(self) -> None:
+        """Begin nothing more; finish taking over a new time, if that is under way."""
         if self._timer is not None:
             self._timer.cancel()
         self._scheduler.shutdown(wait=False)
+        if self._taking_over is not None:
+            await asyncio.wait([self._taking_over])
 
-    def _mind_the_clock(self, before: float) -> None:
-        """Plan intervals anew where the wall clock was set back: their next time lies in a future now gone.
+    def _mind_the_clock(self) -> None:
+        """Notice that the wall clock was set, and plan intervals anew where it was set back.
 
-        APScheduler goes by the wall clock alone.
+        APScheduler goes by the wall clock alone: their next time lies in a future now gone.
         """
-        difference = self._clock.wall() - self._clock.monotonic()
-        if difference < before - SET_BACK_SECONDS:
-            for name, seconds in self._intervals.items():
-                self._scheduler.reschedule_job(name, trigger=IntervalTrigger(seconds=seconds))
-        loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(MIND_THE_CLOCK_SECONDS, self._mind_the_clock, difference)
+        seconds = self._clock.set_by()
+        if seconds and not self._clock.is_taking_over:
+            if seconds < 0:
+                for name, every in self._intervals.items():
+                    self._scheduler.reschedule_job(name, trigger=IntervalTrigger(seconds=every))
+            self._taking_over = asyncio.ensure_future(self._when_set())
+        self._timer = asyncio.get_running_loop().call_later(MIND_THE_CLOCK_SECONDS, self._mind_the_clock)
 
 
 def trigger(when: str) -> CronTrigger:

@@ -12,6 +12,10 @@ CREATE TABLE channel (
     hold_code VARCHAR NOT NULL,
     hold_message VARCHAR NOT NULL,
     paused_until INTEGER,
+    paused_at INTEGER,
+    pace_per_second FLOAT,
+    pace_burst INTEGER,
+    pace_factor FLOAT DEFAULT 1 NOT NULL,
     pushed_at INTEGER,
     PRIMARY KEY (id),
     UNIQUE (account)
@@ -125,6 +129,8 @@ CREATE INDEX listing_in_flight ON listing (channel_id, attempt_id) WHERE attempt
 CREATE INDEX listing_ready ON listing (channel_id, warehouse, risk, changed_at) WHERE due = 1 AND wait_until IS NULL;
 
 CREATE INDEX listing_refused ON listing (channel_id, warehouse) WHERE refusal IS NOT NULL;
+
+CREATE INDEX listing_repeated ON listing (channel_id, reassert_at) WHERE reassert_at IS NOT NULL;
 
 CREATE INDEX listing_waiting ON listing (channel_id, warehouse, risk, wait_until) WHERE due = 1 AND wait_until IS NOT NULL;
 

@@ -1,7 +1,7 @@
 """A table `[channels.NAME]`: the keys that every channel may have, and those of its connector."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 from connectors.contract import Capabilities, Limits, Plugin
@@ -66,7 +66,8 @@ def read_channel(
         settings=settings,
         sources=sources,
         limits=limits,
-        limits_set=frozenset(head.limits.model_dump(exclude_none=True)),
+        limits_set=frozenset(_chosen(head.limits)),
+        bucket=head.limits.bucket,
         warehouses=head.warehouses if isinstance(head.warehouses, dict) else None,
         rules=head.rules,
         reassert_after=head.reassert_after,
@@ -98,8 +99,7 @@ def _sources(
 
 
 def _limits(table: LimitsTable, capabilities: Capabilities, path: KeyPath, report: Report) -> Limits:
-    chosen = table.model_dump(exclude_none=True)
-    limits = replace(capabilities.limits, **chosen)
+    limits = replace(capabilities.limits, **_chosen(table))
     if capabilities.rows_are_counted and table.rows_per_request is None:
         limits = replace(limits, rows_per_request=min(limits.rows_per_request, limits.burst))
     most = capabilities.max_rows_per_request
@@ -115,3 +115,41 @@ def _limits(table: LimitsTable, capabilities: Capabilities, path: KeyPath, repor
             f"would be refused; not {limits.rows_per_request}",
         )
     return limits
+
+
+def _chosen(table: LimitsTable) -> dict[str, Any]:
+    """Give the limits that a person set."""
+    return table.model_dump(exclude_none=True, exclude={"bucket"})
+
+
+def check_buckets(channels: Mapping[str, ChannelConfig], report: Report) -> None:
+    """Report channels that share a bucket but not its limits: one pace cannot keep two limits."""
+    owners: dict[str, ChannelConfig] = {}
+    for name, channel in channels.items():
+        if channel.bucket is None:
+            continue
+        owner = owners.setdefault(channel.bucket, channel)
+        where = ("channels", name, "limits", "bucket")
+        if owner.connector != channel.connector:
+            report.add(
+                where,
+                f'is the bucket of channel "{owner.name}" too, on another marketplace: only channels of one '
+                f"connector can share a bucket, not of {owner.connector} and {channel.connector}",
+            )
+        elif owner.limits != channel.limits:
+            report.add(
+                where,
+                f'is the bucket of channel "{owner.name}" too, which has other limits '
+                f"({_differing(owner.limits, channel.limits)}): write the same in both",
+            )
+
+
+def _differing(ours: Limits, theirs: Limits) -> str:
+    pairs = ((limit.name, getattr(ours, limit.name), getattr(theirs, limit.name)) for limit in fields(Limits))
+    return ", ".join(
+        f"{name} {_or_none(one)} there, {_or_none(other)} here" for name, one, other in pairs if one != other
+    )
+
+
+def _or_none(limit: float | None) -> str:
+    return "none" if limit is None else f"{limit:g}"

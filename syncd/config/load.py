@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, SecretStr
 
-from syncd.config.channels import PluginLoader, read_channel
+from syncd.config.channels import PluginLoader, check_buckets, read_channel
 from syncd.config.model import (
     SOURCE_TYPES,
     ChannelConfig,
@@ -156,6 +156,7 @@ def _build(
     }
     _check_folders(sources, report)
     _check_accounts(channels, report)
+    check_buckets(channels, report)
     return Config(
         base_directory=base,
         state=state or StateConfig(),

@@ -166,6 +166,8 @@ class LimitsTable(Table):
     burst: int | None = Field(default=None, ge=1, le=_MOST_AT_ONCE)
     in_flight: int | None = Field(default=None, ge=1, le=64)
     timeout: Seconds | None = None
+    bucket: str | None = Field(default=None, min_length=1)
+    """Channels that name the same one share their pace."""
 
 
 class RulesConfig(Table):
@@ -212,7 +214,8 @@ class ChannelConfig:
 
     `settings` is an instance of `plugin.settings`. `warehouses` maps a location to a warehouse; None = all
     locations add up to one stock of the whole shop. `limits` are complete; `limits_set` names those of them
-    that a person set. `reassert_after` is in seconds.
+    that a person set. Channels with the same `bucket` share one pace; None = a pace of its own.
+    `reassert_after` is in seconds.
     """
 
     name: str
@@ -222,6 +225,7 @@ class ChannelConfig:
     sources: tuple[str, ...]
     limits: Limits
     limits_set: frozenset[str] = frozenset()
+    bucket: str | None = None
     warehouses: Mapping[str, str] | None = None
     rules: RulesConfig = field(default_factory=RulesConfig)
     reassert_after: float = 600.0

@@ -467,7 +467,7 @@ def test_a_location_mapped_elsewhere_is_told_of_because_its_old_warehouse_keeps_
     with capture_logs() as told:
         run_virtually(story())
 
-    assert [(line["channel"], line["listings"]) for line in told if line["event"] == "listings_left_showing"] == [
-        ("shop", 1)
-    ]
+    assert [
+        (line["channel"], line["listings"]) for line in told if line["event"] == "listings_left_showing"
+    ] == [("shop", 1)]
     assert rig.shop.stock == {("A", "1"): 5, ("A", "2"): 5}

@@ -199,6 +199,25 @@ def test_a_file_that_is_held_stays_held_when_the_state_is_lost(tmp_path):
     assert rig.shown() == many(100) | {"SKU-0001": 4}
 
 
+@pytest.mark.parametrize("newest", ["sku,quantity\nA,4\n", "sku,quantity\nA,4\nB,\n"])
+def test_an_older_copy_learns_what_only_an_earlier_snapshot_said(rig, newest):
+    """The newest says nothing of a SKU that was sold out since the copy was made."""
+
+    async def story():
+        await rig.bring({"A": 5, "B": 2})
+        rig.copy_state()
+        await rig.bring({"A": 5, "B": 0})
+        await rig.bring(newest)
+        rig.restore_state(marker=False)
+        rig.shop.received.clear()
+        await rig.open_and_reconcile()
+
+    run_virtually(story())
+
+    assert rig.shown() == {"A": 4, "B": 0}
+    assert ("B", 2) not in rows_sent(rig.shop)
+
+
 def test_a_source_that_cannot_be_read_keeps_no_other_from_catching_up(tmp_path):
     other = DROP.replace("erp", "away").replace('"inbox"', '"away"')
     rig = Rig(tmp_path / "site", other + DROP + SHOP)

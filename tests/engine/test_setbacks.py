@@ -14,18 +14,18 @@ from syncd.clock import Clock
 
 
 class Watched(Rig):
-    """Counts how often the wall clock is read."""
+    """Counts how often a clock is read."""
 
     readings = 0
 
     def clock(self):
         clock = super().clock()
 
-        def wall():
+        def monotonic():
             self.readings += 1
-            return clock.wall()
+            return clock.monotonic()
 
-        return Clock(wall, clock.monotonic)
+        return Clock(clock.wall, monotonic)
 
 
 def test_an_asynchronous_marketplace_whose_answer_was_unusable_is_told_the_newest_twice(tmp_path):
