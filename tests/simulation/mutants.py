@@ -178,7 +178,7 @@ def main() -> int:
     parser.add_argument("name", nargs="*", help="only mutants whose name holds one of these words")
     given = parser.parse_args()
     chosen = [m for m in MUTANTS if not given.name or any(word in m.name for word in given.name)]
-    print("| mutant | law | seeds | what was seen |\n|---|---|---|---|", flush=True)  # noqa: T201
+    print("| mutant | law | seeds | what was seen |\n|---|---|---|---|", flush=True)
     survivors = 0
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for verdict in pool.map(lambda mutant: hunt(mutant, given.seeds), chosen):
@@ -187,8 +187,8 @@ def main() -> int:
             print(
                 f"| {verdict.mutant.name} | {verdict.mutant.law} | {seeds} | {verdict.seen[:110]} |",
                 flush=True,
-            )  # noqa: T201
-    print(f"{len(chosen) - survivors} of {len(chosen)} mutants found")  # noqa: T201
+            )
+    print(f"{len(chosen) - survivors} of {len(chosen)} mutants found")
     return 1 if survivors else 0
 
 

@@ -3,6 +3,7 @@
 import argparse
 import itertools
 import os
+import resource
 import signal
 import sys
 import time
@@ -85,8 +86,15 @@ def line(results: list[Result], failed: int, seconds: float) -> str:
         f" losses={sum(result.losses for result in results)}"
         f" faults={{{', '.join(f'{kind}: {count}' for kind, count in sorted(faults.items()))}}}"
         f" checks={sum(checks.values())}"
-        f" worst convergence={slowest.worst:.0f}s (seed {slowest.seed}) in {seconds:.0f}s"
+        f" worst convergence={slowest.worst:.0f}s (seed {slowest.seed})"
+        f" in {seconds:.0f}s, {processor_seconds():.0f}s of processor time"
     )
+
+
+def processor_seconds() -> float:
+    """Tell how long processors worked for the processes that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def main() -> int:
@@ -103,10 +111,10 @@ def main() -> int:
             results.append(result)
             continue
         failed += 1
-        print(f"FAILED {wrong}\n  repeat: make simulate SEEDS=1 FIRST={seed}", flush=True)  # noqa: T201
+        print(f"FAILED {wrong}\n  repeat: make simulate SEEDS=1 FIRST={seed}", flush=True)
         if given.until_failure:
             break
-    print(line(results, failed, time.monotonic() - started))  # noqa: T201
+    print(line(results, failed, time.monotonic() - started))
     return 1 if failed else 0
 
 
