@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from state import reports
 from state.database import Reader
-from state.records import Refusal, Risk
+from state.records import MAX_QUANTITY, Refusal, Risk
 from state.reports import ChannelRow
 
 NEAREST = 5
@@ -17,7 +17,6 @@ NEIGHBOURS = 100
 MOST_LOOKS = 500
 LONGEST_COMPARED = 200
 SEPARATORS = " -_./"
-_MOST_SHOWN = 2**31 - 1
 _MILLION = 1_000_000
 
 
@@ -144,7 +143,7 @@ class SkuRecord:
 
 def shown_quantity(stock: int, *, safety_stock: int, share_ppm: int, max_shown: int | None) -> int:
     """Compute what a listing should show, with the integers that `state.stock` plans it with."""
-    most = _MOST_SHOWN if max_shown is None else max_shown
+    most = MAX_QUANTITY if max_shown is None else max_shown
     return min(most, max(stock - safety_stock, 0) * share_ppm // _MILLION)
 
 

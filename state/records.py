@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
+MAX_QUANTITY = 2**31 - 1
+"""The most that is ever shown."""
+
 
 class Refusal(StrEnum):
     """Why a listing is rejected, in terms of what wakes it."""

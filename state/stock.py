@@ -5,11 +5,9 @@ from collections.abc import Iterator, Sequence
 from sqlalchemy import Connection, text
 
 from state.database import Database
-from state.records import Refusal
+from state.records import MAX_QUANTITY, Refusal
 from state.registry import SLICE_ROWS, ChannelPlan
 from state.staging import StockChange
-
-MAX_QUANTITY = 2**31 - 1
 
 _DESIRED = "min(:max_shown, max(total - :safety_stock, 0) * :share_ppm / 1000000)"
 _PLAN = f"""

@@ -15,7 +15,6 @@ from state.ledger import Ledger
 from state.registry import ChannelPlan, Registry
 from state.staging import Duplicates
 from state.stock import StockBook
-from syncd.agenda import Timekeeping
 from syncd.clock import Clock
 from syncd.config.model import ChannelConfig, Config, DropSource, SourceConfig
 from syncd.core.guards import Guard
@@ -29,6 +28,7 @@ from syncd.logs import get_logger
 from syncd.sources.database import DatabaseSource
 from syncd.sources.drop import DropFolder
 from syncd.sources.rows import SourceUnreachable
+from syncd.timekeeping import Timekeeping
 
 PACE_KEYS = frozenset({"rows_per_second", "requests_per_second", "burst"})
 

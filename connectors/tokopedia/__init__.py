@@ -16,7 +16,7 @@ CAPABILITIES = Capabilities(
         rows_per_second=5,
         requests_per_second=None,
         burst=5,
-        in_flight=2,
+        in_flight=4,
         timeout=30,
     ),
 )

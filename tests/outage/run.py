@@ -26,9 +26,9 @@ def main() -> int:
             hours=given.hours,
             seed=given.seed,
         )
-    print(figures)  # noqa: T201
+    print(figures)
     for wrong in figures.wrong:
-        print(f"  {wrong}")  # noqa: T201
+        print(f"  {wrong}")
     return 1 if figures.wrong else 0
 
 

@@ -1,0 +1,76 @@
+"""Keeping stored times true to a wall clock that may be set, while syncd runs or while it does not."""
+
+import asyncio
+from collections.abc import Mapping
+
+from state.database import Database
+from state.registry import ChannelPlan
+from state.waiting import LongestWaits, bring_near, move_waits, put_off_repetitions
+from syncd.clock import Clock
+from syncd.core.backoff import LISTING_BASE_SECONDS, LISTING_MOST_SECONDS
+from syncd.core.pacing import LONGEST_PAUSE_SECONDS
+from syncd.core.settling import PROBE_UNLISTED_MS
+from syncd.delivery import PROBE_HOLD_SECONDS
+from syncd.logs import get_logger
+
+
+class Timekeeping:
+    """Keeps the stored times of all channels true to the wall clock.
+
+    A repetition keeps its settling time, whichever way the clock is set; a time asleep counts as set forth.
+    What else waits comes at the time it would have come, or earlier.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        plans: Mapping[int, ChannelPlan],
+        settling: Mapping[int, int],
+    ) -> None:
+        """`plans` and `settling` (ms): by the ids of the channels."""
+        self._database = database
+        self._clock = clock
+        self._plans = plans
+        self._settling = settling
+
+    async def mind(self) -> bool:
+        """Take over that the wall clock was set, if it was, and tell so."""
+        seconds = self._clock.set_by()
+        if not seconds or self._clock.is_taking_over:
+            return False
+        get_logger("clock").warning("clock_changed", seconds=round(seconds, 3))
+        before = self._clock.now()
+        with self._clock.taking_over(seconds):
+            for channel_id, settling in self._settling.items():
+                by = int(seconds * 1000)
+                for _ in move_waits(self._database, channel_id, before=before, by=by, settling=settling):
+                    await asyncio.sleep(0)
+        await self.bring_near()
+        return True
+
+    async def begin(self) -> None:
+        """Meet the times that the last process left, whatever the wall clock did since."""
+        for channel_id, settling in self._settling.items():
+            until = self._clock.now() + settling
+            for _ in put_off_repetitions(self._database, channel_id, until):
+                await asyncio.sleep(0)
+        await self.bring_near()
+
+    async def bring_near(self) -> None:
+        """Let nothing wait longer than it ever has to: the clock may have been set while nothing ran."""
+        for channel_id, plan in self._plans.items():
+            longest = longest_waits(self._settling[channel_id])
+            for _ in bring_near(self._database, channel_id, plan, self._clock.now(), longest):
+                await asyncio.sleep(0)
+
+
+def longest_waits(settling: int) -> LongestWaits:
+    """Give how long something of a channel may have to wait (ms), by its settling time."""
+    return LongestWaits(
+        repetition=settling,
+        retry=int((LISTING_BASE_SECONDS / 2 + LISTING_MOST_SECONDS) * 1000),
+        probe=PROBE_UNLISTED_MS,
+        warehouse=int(PROBE_HOLD_SECONDS * 1000),
+        pause=int(LONGEST_PAUSE_SECONDS * 1000),
+    )
