@@ -40,7 +40,11 @@ class InstanceLock:
         if not _locked(self._fd):
             os.close(self._fd)
             raise StateLocked(str(database))
-        self.note("")
+        try:
+            self.note("")
+        except OSError:
+            os.close(self._fd)
+            raise
 
     def note(self, socket: str) -> None:
         """Leave a word on how to reach the holder: its process id and its control socket."""

@@ -77,6 +77,18 @@ class Scan:
     """Files that this scan did not get to, because there are more than `MOST_CANDIDATES`."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a claimed file will lie: descriptors of both folders, and its name there."""
+
+    private: int
+    folder: int
+    entry: str
+
+    def take(self, claimed: ClaimedFile) -> None:
+        os.rename(claimed.entry, self.entry, src_dir_fd=self.private, dst_dir_fd=self.folder)
+
+
 class DropFolder:
     """One watched folder. All methods block; call them from one thread at a time.
 
@@ -177,8 +189,9 @@ class DropFolder:
         Raises:
             SourceUnreachable: it cannot be moved.
         """
-        with self._put_away(claimed, _ARCHIVE, f"{stamp(at)}-{sha256[:8]}-") as (_, entry):
-            return self.path / _ARCHIVE / entry
+        with self._place_for(claimed, _ARCHIVE, f"{stamp(at)}-{sha256[:8]}-") as place:
+            place.take(claimed)
+            return self.path / _ARCHIVE / place.entry
 
     def reject(self, claimed: ClaimedFile, at: datetime, report_text: str) -> Path:
         """Move a refused file to `rejected/`, with the report beside it as `….txt`.
@@ -188,12 +201,18 @@ class DropFolder:
         Raises:
             SourceUnreachable: it cannot be moved, or the report not be written.
         """
-        with self._put_away(claimed, _REJECTED, f"{stamp(at)}-") as (folder, entry):
+        with self._place_for(claimed, _REJECTED, f"{stamp(at)}-") as place:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-            descriptor = os.open(f"{entry}.txt", flags, 0o666, dir_fd=folder)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as report:
-                report.write(report_text)
-            return self.path / _REJECTED / entry
+            descriptor = os.open(f"{place.entry}.txt", flags, 0o666, dir_fd=place.folder)
+            try:
+                with os.fdopen(descriptor, "w", encoding="utf-8") as report:
+                    report.write(report_text)
+                place.take(claimed)
+            except OSError:
+                with suppress(OSError):
+                    os.unlink(f"{place.entry}.txt", dir_fd=place.folder)
+                raise
+            return self.path / _REJECTED / place.entry
 
     def archived(self) -> list[ArchivedFile]:
         """The archived files, oldest first: by the time of their content, not of their archiving.
@@ -255,17 +274,14 @@ class DropFolder:
         return ready, settling
 
     @contextmanager
-    def _put_away(self, claimed: ClaimedFile, where: str, prefix: str) -> Iterator[tuple[int, str]]:
-        """Hands out the folder and the name there; moves the file once the block has done its part."""
+    def _place_for(self, claimed: ClaimedFile, where: str, prefix: str) -> Iterator[_Place]:
         with (
             self._opened() as folder,
             self._own(folder, _PRIVATE) as private,
             self._own(folder, where) as target,
             or_unreachable(f"{claimed.name} cannot be moved to {self.path / where}"),
         ):
-            entry = free_name(target, prefix, claimed.name)
-            yield target, entry
-            os.rename(claimed.entry, entry, src_dir_fd=private, dst_dir_fd=target)
+            yield _Place(private, target, free_name(target, prefix, claimed.name))
 
     @contextmanager
     def _opened(self) -> Iterator[int]:
