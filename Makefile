@@ -13,7 +13,7 @@ COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check check-units simulate bench lock clean
+.PHONY: help demo test check check-units simulate mutants kills outage bench lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,8 +35,18 @@ check-units: .venv/ready
 	@if command -v systemd-analyze > /dev/null; then sh systemd/check $(BIN)/syncd; \
 	else echo "systemd-analyze is not here: the unit is not checked"; fi
 
-simulate: .venv/ready-dev ## Run the simulation: SEEDS=100 FIRST=0
-	@$(BIN)/python tests/simulation/run.py --seeds $(or $(SEEDS),100) --first $(or $(FIRST),0)
+simulate: .venv/ready-dev ## Run the simulation: SEEDS=100 FIRST=0, or MINUTES=120
+	@$(BIN)/python tests/simulation/run.py --first $(or $(FIRST),0) \
+	    $(if $(MINUTES),--minutes $(MINUTES),--seeds $(or $(SEEDS),100))
+
+mutants: .venv/ready-dev ## Put faults into copies of the code and let the simulation find them: SEEDS=100 MUTANT=word
+	@$(BIN)/python tests/simulation/mutants.py --seeds $(or $(SEEDS),100) $(MUTANT)
+
+kills: .venv/ready-dev ## Kill and stop real daemons behind a proxy that breaks connections: KILLS=200 TERMS=200
+	@$(BIN)/python tests/acceptance/kills.py --kills $(or $(KILLS),200) --terms $(or $(TERMS),200)
+
+outage: .venv/ready-dev ## Twelve hours of outage with a million changes, in about two minutes
+	@$(BIN)/python tests/outage/run.py --listings 50000 --changes 1000000 --hours 12
 
 bench: .venv/ready-dev ## Measure what the design bounds, as ratios
 	@$(BIN)/python -m benchmarks
