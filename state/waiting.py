@@ -47,7 +47,8 @@ _SHORTEN_PAUSE = (
 )
 _TOO_SOON = (
     f"SELECT sku, warehouse FROM listing {REPEATED_INDEX}"
-    " WHERE channel_id = ? AND reassert_at IS NOT NULL AND reassert_at < ? LIMIT ?"
+    " WHERE channel_id = ? AND reassert_at IS NOT NULL AND reassert_at < ?"
+    " AND reassert_at <= confirmed_at + ? LIMIT ?"
 )
 _FAR = (
     f"SELECT sku FROM listing {WAITING_INDEX}"
@@ -129,14 +130,15 @@ def _bring_some_near(database: Database, limits: dict[str, int | str]) -> bool:
     return bool(skus)
 
 
-def put_off_repetitions(database: Database, channel_id: int, until: int) -> Iterator[None]:
+def put_off_repetitions(database: Database, channel_id: int, until: int, settling: int) -> Iterator[None]:
     """Let no repetition of a channel come before `until`, slice by slice.
 
     How long nothing ran cannot be told where the clock was set meanwhile: at a start, none is ripe.
+    But one that was put off already is not put off again: a start every few minutes must not starve it.
     """
     while True:
         with database.write() as connection:
-            keys = connection.exec_driver_sql(_TOO_SOON, (channel_id, until, SLICE_ROWS)).fetchall()
+            keys = connection.exec_driver_sql(_TOO_SOON, (channel_id, until, settling, SLICE_ROWS)).fetchall()
             if not keys:
                 return
             connection.exec_driver_sql(

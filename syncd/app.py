@@ -20,7 +20,7 @@ from syncd.config.model import ChannelConfig, Config, DropSource, SourceConfig
 from syncd.core.guards import Guard
 from syncd.core.pacing import Pacer
 from syncd.delivery import LaneParts
-from syncd.errors import AlreadyRunning
+from syncd.errors import AlreadyRunning, StateBehind
 from syncd.feeds import Feed, FolderFeed, PollFeed
 from syncd.intake import Blocking, IntakeParts, SourceTerms
 from syncd.lane import Lane
@@ -149,17 +149,25 @@ async def _assemble(config: Config, world: World, database: Database) -> App:
 async def _catch_up(app: App) -> None:
     """Bring a lost state, or an older copy, up to what the sources have said since; before any push.
 
-    Only then is an older copy met.
+    Only then is it met. An older copy that cannot catch up must not be asserted: raises `StateBehind`.
     """
-    caught_up = True
+    missing = {}
     for name, feed in app.feeds.items():
         try:
             await feed.reread()
         except SourceUnreachable as trouble:
-            caught_up = False
-            get_logger("state").error("state_not_caught_up", source=name, reason=str(trouble))
-    if caught_up:
+            missing[name] = str(trouble)
+    if not missing:
         app.database.caught_up()
+        return
+    said = "; ".join(f"{name}: {reason}" for name, reason in missing.items())
+    if app.database.rewound:
+        raise StateBehind(
+            "an older copy of the state was restored, and what its sources have said since cannot be read"
+            f" ({said}). Nothing is pushed until it can: mend that, or delete the state to begin anew"
+        )
+    if app.database.lost:
+        get_logger("state").error("state_not_caught_up", reason=said)
 
 
 async def _reconcile_state(app: App, plans: dict[int, ChannelPlan], stale: list[int]) -> None:

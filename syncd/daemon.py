@@ -295,11 +295,14 @@ class Daemon:
         looks = asyncio.gather(
             *(self._look_twice(feed, self._settle_seconds(name)) for name, feed in self._app.feeds.items())
         )
-        while not looks.done() and clock.monotonic() < until:
-            for lane in self._app.lanes.values():
-                lane.pacer.pause(clock.monotonic() + 2 * PULSE_SECONDS)
-            await asyncio.wait([looks], timeout=PULSE_SECONDS)
-        await looks
+        try:
+            while not looks.done() and clock.monotonic() < until:
+                for lane in self._app.lanes.values():
+                    lane.pacer.pause(clock.monotonic() + 2 * PULSE_SECONDS)
+                await asyncio.wait([looks], timeout=PULSE_SECONDS)
+            await looks
+        finally:
+            looks.cancel()
 
     def _settle_seconds(self, name: str) -> float | None:
         source = self._app.config.sources[name]

@@ -19,6 +19,7 @@ from state.ledger import Ledger
 from state.records import Attempt, Push, PushEnd, Settlement
 from state.registry import ChannelPlan, Registry
 from syncd.clock import Clock
+from syncd.core.blame import Blame
 from syncd.core.pacing import LONGEST_PAUSE_SECONDS, Pacer
 from syncd.core.settling import Moment, refuse_locally, settle_answer, settle_error
 from syncd.logs import get_logger, hide_secrets
@@ -26,7 +27,6 @@ from syncd.logs import get_logger, hide_secrets
 PROBE_HOLD_SECONDS = 900.0
 LONGEST_REPAIR_SECONDS = 3600.0
 """So long at most is a marketplace left alone that is out of order, whatever it says."""
-LONE_REFUSALS_FOR_A_HOLD = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +57,7 @@ class Delivery:
         self._parts = parts
         self._log = get_logger("delivery").bind(channel=parts.plan.name)
         self._probe_at = self._read_holds()
-        self._lone_refusals: dict[str, set[str]] = {}
-        self._suspects: set[str] = set()
-        self._rows_are_to_blame = False
+        self._blame = Blame()
         until = parts.registry.paused_until(parts.channel_id)
         if until is not None:
             left = min((until - parts.clock.now()) / 1000, LONGEST_PAUSE_SECONDS)
@@ -152,11 +150,7 @@ class Delivery:
         until = self._parts.pacer.answered(answer.allowance, now, sent_at=sent_at, throttled_rows=throttled)
         self._keep_pace(until)
         accepted = {o.update.warehouse for o in answer.outcomes if o.kind is OutcomeKind.ACCEPTED}
-        if accepted:
-            skus = {o.update.sku for o in answer.outcomes if o.kind is OutcomeKind.ACCEPTED}
-            self._rows_are_to_blame |= bool(self._lone_refusals) or not self._suspects.isdisjoint(skus)
-            self._suspects -= skus
-            self._lone_refusals.clear()
+        self._judge(answer)
         for warehouse in accepted & self._probe_at.keys() & {a.warehouse for a in attempts}:
             self._parts.registry.release_warehouse(self._parts.channel_id, warehouse)
             del self._probe_at[warehouse]
@@ -184,12 +178,12 @@ class Delivery:
             case TryLater() if error.retry_after is not None:
                 self._asked_to_wait(error.retry_after)
                 return error
-            case WarehouseRefused():
+            case WarehouseRefused() if error.warehouse in self._parts.plan.warehouses:
                 self._hold_warehouse(error)
             case BatchRefused() if len(attempts) == 1:
                 return self._refused_alone(error, attempts[0])
             case BatchRefused():
-                self._suspect({attempt.sku for attempt in attempts})
+                self._blame.refused_together({attempt.sku for attempt in attempts})
             case _:
                 return error
         return None
@@ -205,8 +199,7 @@ class Delivery:
     def _asked_to_wait(self, seconds: float) -> None:
         """Leave a marketplace alone that is out of order and says for how long."""
         until = self._parts.clock.monotonic() + min(max(seconds, 0.0), LONGEST_REPAIR_SECONDS)
-        self._parts.pacer.pause(until)
-        self._keep_pace(until)
+        self._keep_pace(self._parts.pacer.pause(until))
 
     def _hold_warehouse(self, error: WarehouseRefused) -> None:
         now = self._parts.clock.now()
@@ -227,26 +220,23 @@ class Delivery:
             self._parts.registry.release_warehouse(self._parts.channel_id, warehouse)
         self._probe_at = {}
 
-    def _suspect(self, skus: set[str]) -> None:
-        """Begin to look for the culprit of a refused batch, unless this is part of one halved already."""
-        if not skus <= self._suspects:
-            self._rows_are_to_blame = False
-        self._suspects |= skus
+    def _judge(self, answer: Answer) -> None:
+        """Let rows that were refused alone be tried again where others are taken."""
+        verdicts = {OutcomeKind.ACCEPTED, OutcomeKind.REJECTED}
+        judged = {outcome.update.sku for outcome in answer.outcomes if outcome.kind in verdicts}
+        taken = {o.update.sku for o in answer.outcomes if o.kind is OutcomeKind.ACCEPTED}
+        again = self._blame.answered(taken, judged)
+        if again:
+            self._parts.registry.wake(self._parts.channel_id, again)
 
     def _refused_alone(self, error: BatchRefused, attempt: Attempt) -> ConnectorError | None:
-        """Blame the channel where different SKUs, each alone, are refused the same way, and no row.
-
-        Not where another row of the same refused batch was accepted meanwhile. The next probe takes another.
-        """
-        self._suspects.discard(attempt.sku)
-        if self._rows_are_to_blame:
+        """Blame the row, or else the channel: then no row, and each probe takes another."""
+        skus = self._blame.refused_alone(error.code, attempt.sku)
+        if not skus:
             return None
-        skus = self._lone_refusals.setdefault(error.code, set())
-        skus.add(attempt.sku)
-        if len(skus) < LONE_REFUSALS_FOR_A_HOLD:
-            return None
-        again = self._parts.clock.now() + int(2 * PROBE_HOLD_SECONDS * 1000)
-        self._parts.registry.absolve(self._parts.channel_id, sorted(skus), again)
+        # By then every other row has been probed once: those that are truly bad must not take all the probes.
+        again = self._parts.clock.now() + int((len(skus) + 1) * PROBE_HOLD_SECONDS * 1000)
+        self._parts.registry.absolve(self._parts.channel_id, skus, again)
         return ChannelRefused(
             f"every row is refused, each alone: {error.message}", code=error.code, status=error.status
         )

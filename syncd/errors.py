@@ -3,6 +3,7 @@
 SyncdError            1
 ├── WrongUsage        2
 ├── AlreadyRunning   75
+├── StateBehind      75
 └── ConfigError      78
 """
 
@@ -28,6 +29,12 @@ class WrongUsage(SyncdError):
 
 class AlreadyRunning(SyncdError):
     """Another instance holds the lock: try again later."""
+
+    exit_status: ClassVar[int] = 75
+
+
+class StateBehind(SyncdError):
+    """An older copy of the state cannot catch up with its sources: nothing may be pushed. Try again later."""
 
     exit_status: ClassVar[int] = 75
 

@@ -192,7 +192,9 @@ class FolderFeed(Feed):
         unknown = [file for file in files if newest is None or _data_at(file) > newest]
         if self.terms.contents == "snapshot" and newest is None:
             unknown = unknown[-1:]
-        self._parts.book.doubtful |= bool(unknown)
+        if unknown:
+            self._log.warning("archive_reread", files=len(unknown))
+            self._parts.book.doubtful = True
         cut_off = self._parts.imports.in_state(self.terms.source_id, ImportState.APPLYING)
         verdicts = []
         for file in unknown:

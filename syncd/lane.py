@@ -14,6 +14,7 @@ from connectors.errors import (
     Throttled,
     TryLater,
 )
+from state.database import DatabaseError
 from state.records import DueListing, Push
 from syncd.agenda import LONGEST_IDLE_SECONDS, SOON_SECONDS, TRIES_WHEN_SETTLING, Agenda
 from syncd.core.backoff import channel_delay
@@ -155,7 +156,10 @@ class Lane:
             return
         self._fault = self._fault or task.exception()
         if self._fault is None:
-            self._note(task.result())
+            try:
+                self._note(task.result())
+            except DatabaseError as fault:  # a callback has nobody to raise it to
+                self._fault = fault
 
     def _most_rows(self) -> int:
         return self._setbacks.most_rows(self._parts.pacer.rows_per_request)

@@ -53,7 +53,7 @@ class Timekeeping:
         """Meet the times that the last process left, whatever the wall clock did since."""
         for channel_id, settling in self._settling.items():
             until = self._clock.now() + settling
-            for _ in put_off_repetitions(self._database, channel_id, until):
+            for _ in put_off_repetitions(self._database, channel_id, until, settling):
                 await asyncio.sleep(0)
         await self.bring_near()
 

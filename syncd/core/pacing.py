@@ -197,9 +197,10 @@ class Pacer:
         """Estimate how many requests so many rows take."""
         return math.ceil(rows / self._steady_rows())
 
-    def pause(self, until: float) -> None:
-        """Send nothing before `until`."""
+    def pause(self, until: float) -> float:
+        """Send nothing before `until`; return until when nothing is sent: an earlier pause may be longer."""
         self._paused_until = max(self._paused_until, until)
+        return self._paused_until
 
     def pause_left(self, now: float) -> float:
         """Give the seconds for which the marketplace asked to send nothing."""

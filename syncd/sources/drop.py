@@ -20,6 +20,7 @@ from typing import Final
 
 from syncd.sources.entries import (
     LONGEST_NAME,
+    Place,
     free_claim,
     free_name,
     listed,
@@ -77,18 +78,6 @@ class Scan:
     """Files that this scan did not get to, because there are more than `MOST_CANDIDATES`."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a claimed file will lie: descriptors of both folders, and its name there."""
-
-    private: int
-    folder: int
-    entry: str
-
-    def take(self, claimed: ClaimedFile) -> None:
-        os.rename(claimed.entry, self.entry, src_dir_fd=self.private, dst_dir_fd=self.folder)
-
-
 class DropFolder:
     """One watched folder. All methods block; call them from one thread at a time.
 
@@ -117,8 +106,13 @@ class DropFolder:
                     pass
 
     def is_prepared(self) -> bool:
-        """Tell whether the folders inside it are there: without them nothing was ever taken out of it."""
-        return all((self.path / name).is_dir() for name in OWN_FOLDERS)
+        """Tell whether the folders inside it are there: without them nothing was ever taken out of it.
+
+        Raises:
+            SourceUnreachable: the folder itself is missing.
+        """
+        with self._opened():
+            return all((self.path / name).is_dir() for name in OWN_FOLDERS)
 
     def scan(self, now: float) -> Scan:
         """Look what is there. `now` is monotonic time in seconds.
@@ -190,7 +184,7 @@ class DropFolder:
             SourceUnreachable: it cannot be moved.
         """
         with self._place_for(claimed, _ARCHIVE, f"{stamp(at)}-{sha256[:8]}-") as place:
-            place.take(claimed)
+            place.take(claimed.entry)
             return self.path / _ARCHIVE / place.entry
 
     def reject(self, claimed: ClaimedFile, at: datetime, report_text: str) -> Path:
@@ -207,7 +201,7 @@ class DropFolder:
             try:
                 with os.fdopen(descriptor, "w", encoding="utf-8") as report:
                     report.write(report_text)
-                place.take(claimed)
+                place.take(claimed.entry)
             except OSError:
                 with suppress(OSError):
                     os.unlink(f"{place.entry}.txt", dir_fd=place.folder)
@@ -274,14 +268,14 @@ class DropFolder:
         return ready, settling
 
     @contextmanager
-    def _place_for(self, claimed: ClaimedFile, where: str, prefix: str) -> Iterator[_Place]:
+    def _place_for(self, claimed: ClaimedFile, where: str, prefix: str) -> Iterator[Place]:
         with (
             self._opened() as folder,
             self._own(folder, _PRIVATE) as private,
             self._own(folder, where) as target,
             or_unreachable(f"{claimed.name} cannot be moved to {self.path / where}"),
         ):
-            yield _Place(private, target, free_name(target, prefix, claimed.name))
+            yield Place(private, target, free_name(target, prefix, claimed.name))
 
     @contextmanager
     def _opened(self) -> Iterator[int]:

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
@@ -11,6 +12,19 @@ LONGEST_NAME: Final = 200
 
 _CLAIMED: Final = re.compile(r"[0-9]{20}-[0-9]{4}--(.+)", re.DOTALL)
 _ARCHIVED: Final = re.compile(r"[0-9]{8}T[0-9]{6}\.[0-9]{6}Z-[0-9a-f]{8}-(?:[0-9]+-)?(.+)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a claimed file will lie: descriptors of the folder it is in and of the new one, its name there."""
+
+    private: int
+    folder: int
+    entry: str
+
+    def take(self, entry: str) -> None:
+        """Move the claimed file there."""
+        os.rename(entry, self.entry, src_dir_fd=self.private, dst_dir_fd=self.folder)
 
 
 def listed(folder: int) -> Iterator[tuple[str, os.stat_result]]:

@@ -4,9 +4,12 @@ import asyncio
 
 import pytest
 from rig import DROP, GUARDED, SHOP, Rig, many, rows_sent
+from shops import Guarded
 from virtual_time import run_virtually
 
+from connectors.errors import Effect, TryLater
 from state.registry import SLICE_ROWS
+from syncd.errors import StateBehind
 
 OTHER = '[channels.other]\nconnector = "memory"\nshop = "other"\n'
 MORE_THAN_A_SLICE = SLICE_ROWS + 1
@@ -218,10 +221,9 @@ def test_an_older_copy_learns_what_only_an_earlier_snapshot_said(rig, newest):
     assert ("B", 2) not in rows_sent(rig.shop)
 
 
-def test_a_source_that_cannot_be_read_keeps_no_other_from_catching_up(tmp_path):
-    other = DROP.replace("erp", "away").replace('"inbox"', '"away"')
-    rig = Rig(tmp_path / "site", other + DROP + SHOP)
-    (rig.folder / "away").mkdir()
+@pytest.mark.parametrize("missing", ["inbox", "inbox/archive"])
+def test_an_older_copy_that_cannot_catch_up_is_not_asserted(rig, missing):
+    """Its source is not mounted at the start, say."""
 
     async def story():
         await rig.bring({"A": 5})
@@ -229,12 +231,54 @@ def test_a_source_that_cannot_be_read_keeps_no_other_from_catching_up(tmp_path):
         await rig.bring({"A": 0})
         rig.restore_state(marker=False)
         rig.shop.received.clear()
-        archive = rig.folder / "away" / "archive"
-        archive.rename(rig.folder / "elsewhere")
-        archive.symlink_to(rig.folder / "elsewhere")  # which syncd refuses to follow
-        async with rig.running():
-            await asyncio.sleep(60)
+        away = rig.folder / "away"
+        (rig.folder / missing).rename(away)
+        if missing != "inbox":
+            (rig.folder / missing).symlink_to(away)  # which syncd refuses to follow
+        for _ in range(2):
+            with pytest.raises(StateBehind, match=r"erp: .*Nothing is pushed"):
+                await rig.open_and_reconcile()
+        assert rig.shop.received == []
+        (rig.folder / missing).unlink(missing_ok=True)
+        away.rename(rig.folder / missing)
+        await rig.open_and_reconcile()
 
     run_virtually(story())
 
+    assert rig.shown() == {"A": 0}
     assert ("A", 5) not in rows_sent(rig.shop)
+
+
+def test_a_lost_state_of_one_source_keeps_no_other_from_its_work(tmp_path):
+    other = DROP.replace("erp", "away").replace('"inbox"', '"away"')
+    rig = Rig(tmp_path / "site", other + DROP + SHOP)
+    (rig.folder / "away").mkdir()
+
+    async def story():
+        await rig.bring({"A": 5})
+        rig.lose_state(marker=False)
+        (rig.folder / "away").rename(rig.folder / "elsewhere")
+        rig.shop.received.clear()
+        await rig.open_and_reconcile()
+
+    run_virtually(story())
+
+    assert rows_sent(rig.shop) == [("A", 5)]
+
+
+@pytest.mark.parametrize("minutes", [20, 60])
+def test_starts_again_and_again_do_not_starve_a_repetition(tmp_path, minutes):
+    """As a reconcile from cron does: none of them runs for as long as a settling time."""
+    lost = iter([TryLater("time-out", effect=Effect.AMBIGUOUS)])
+    shop = Guarded(refuse=lambda _: next(lost, None))
+    rig = Rig(tmp_path / "site", plugins={"memory": shop.plugin()})
+
+    async def story():
+        rig.drop({"A": 3})
+        for _ in range(4):
+            await rig.open_and_reconcile()
+            await asyncio.sleep(minutes * 60)
+
+    run_virtually(story())
+
+    assert len(shop.arrivals) == 3, "one is lost, one accepted, one repeated"
