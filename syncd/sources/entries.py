@@ -16,7 +16,7 @@ _ARCHIVED: Final = re.compile(r"[0-9]{8}T[0-9]{6}\.[0-9]{6}Z-[0-9a-f]{8}-(?:[0-9
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a claimed file will lie: descriptors of the folder it is in and of the new one, its name there."""
+    """Where a claimed file will lie: descriptors of the folder it is in and of the new one; its name."""
 
     private: int
     folder: int

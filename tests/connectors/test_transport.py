@@ -210,7 +210,12 @@ async def test_an_answer_compressed_unasked_is_read(served):
 
 @pytest.mark.parametrize(
     ("encoding", "body"),
-    [("gzip", gzip.compress(b'{"a":1}', mtime=0)[:-6]), ("gzip", b"{}"), ("br", b"{}"), ("gzip, gzip", b"{}")],
+    [
+        ("gzip", gzip.compress(b'{"a":1}', mtime=0)[:-6]),
+        ("gzip", b"{}"),
+        ("br", b"{}"),
+        ("gzip, gzip", b"{}"),
+    ],
 )
 async def test_a_success_whose_compression_cannot_be_undone_is_unusable(served, encoding, body):
     head = OK + f"Content-Encoding: {encoding}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
