@@ -19,7 +19,8 @@ class Arrival:
     """One request. `number` counts from 1 in order of arrival; `at` is in seconds since the epoch.
 
     `warehouse` and `rows` are as the request named them (empty where it could not be read that far).
-    `status` is None until the marketplace has decided; `said` is its answer in a few words.
+    `status` is None until the marketplace has decided; `said` is its answer in a few words; `throttled` tells
+    how many rows were refused for the pace; at least 1 where the whole request was.
     """
 
     number: int
@@ -31,6 +32,7 @@ class Arrival:
     status: int | None = None
     said: str = "under way"
     fault: str = ""
+    throttled: int = 0
 
 
 class Journal:

@@ -19,6 +19,7 @@ from connectors.sandbox.faults import Call, Effect, Fault, FaultKind, Faults, ca
 from connectors.sandbox.listings import Listings
 from connectors.sandbox.stock import Stock
 
+TOO_MANY_REQUESTS = 429
 LARGEST_BODY = 1_048_576
 """Bytes; a larger request is refused with 413."""
 
@@ -149,6 +150,7 @@ class Marketplace:
             await self._world.sleep(fault.before)
         verdict = self._judged(judge, _incoming(request, body, self._world.now() + fault.skew), fault)
         arrival.status, arrival.said = verdict.status, verdict.said
+        arrival.throttled = verdict.throttled or int(verdict.status == TOO_MANY_REQUESTS)
         self._world.journal.fill(arrival, verdict.rows, verdict.warehouse)
         self._count(verdict)
         self._take_effect(verdict.taken, fault)
@@ -172,7 +174,7 @@ class Marketplace:
             count(self.name, "rows", len(verdict.rows))
             count(self.name, "rows_refused", verdict.refused)
             count(self.name, "rows_throttled", verdict.throttled)
-        if verdict.status == 429:  # noqa: PLR2004 - Too Many Requests
+        if verdict.status == TOO_MANY_REQUESTS:
             count(self.name, "requests_throttled")
         elif verdict.status >= 400:  # noqa: PLR2004 - the refusals
             count(self.name, "requests_refused")

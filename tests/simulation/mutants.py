@@ -139,8 +139,8 @@ MUTANTS = (
         "self.rewound = not self.fresh and noted is not None and self._is_behind(noted)", "self.rewound = False",
     ),
     Mutant(
-        "nothing is under way where nothing is known", "10", "syncd/app.py",
-        "book.doubtful = database.lost", "book.doubtful = False",
+        "nothing is under way where nothing is known", "10", "state/stock.py",
+        '"doubtful": int(doubtful)', '"doubtful": 0',
     ),
 )  # fmt: skip
 

@@ -124,6 +124,8 @@ class _Simulation:
                 await self.change_and_look()
                 if self.crash_dice.random() < 0.05:
                     await self.set_clock()
+                if self.crash_dice.random() < 0.15:  # a person asks for a full reconcile
+                    await self.rig.app.assert_anew(CHANNELS)
                 pause = self.crash_dice.choice((0.0, 0.01, 0.5, 3, 20, 40))
                 await asyncio.sleep(pause * self.crash_dice.random())
                 self.check_now()
@@ -234,7 +236,7 @@ class _Simulation:
 
     def check_pace(self, arrivals) -> None:
         for arrival in arrivals:
-            if "too fast" in arrival.said and not arrival.fault:
+            if arrival.throttled and not arrival.fault:
                 raise Wrong(f"seed {self.seed}: {arrival} was beyond the limit")
 
     def check_secrets(self, told: str) -> None:
