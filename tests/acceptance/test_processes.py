@@ -3,32 +3,12 @@
 import json
 import sqlite3
 
-import pytest
-from processes import ServedSandbox, Site, eventually
+from processes import ServedSandbox, eventually, shows
 
 from connectors.sandbox.buckets import Limits
 from connectors.sandbox.faults import Effect, Fault, FaultKind
 
 FAST = Limits(rows_per_request=100, rows_per_second=400, row_burst=100)
-
-
-@pytest.fixture
-def served():
-    with ServedSandbox(apply_delay=0.0) as served:
-        yield served
-
-
-@pytest.fixture
-def site(tmp_path, served):
-    site = Site(tmp_path / "site", served)
-    yield site
-    if site.process is not None and site.process.poll() is None:
-        site.kill()
-
-
-def shows(served, stock):
-    shops = (served.sandbox.tokopedia, served.sandbox.tocobagus)
-    return lambda: all(shop.stock() == stock for shop in shops)
 
 
 def test_a_file_that_waits_at_the_start_and_one_dropped_later_reach_both_marketplaces(site, served):
@@ -60,9 +40,9 @@ def test_killed_before_the_answer_the_old_value_of_the_source_wins_in_the_end(si
     assert site.terminate() == 0
 
 
-def test_killed_in_mid_push_it_loses_nothing_and_repeats_only_what_was_in_flight(tmp_path):
+def test_killed_in_mid_push_it_loses_nothing_and_repeats_only_what_was_in_flight(new_site):
     with ServedSandbox(tokopedia_limits=FAST, apply_delay=0.0) as served:
-        site = Site(tmp_path / "site", served)
+        site = new_site(served)
         stock = {f"SKU-{n}": n % 50 for n in range(1_500)}
         site.drop(stock)
         site.started()
@@ -74,6 +54,26 @@ def test_killed_in_mid_push_it_loses_nothing_and_repeats_only_what_was_in_flight
 
         assert served.rows() <= 1_500 + 2 * 100 + 50, "two requests in flight at most are repeated"
         assert site.terminate() == 0
+
+
+def test_a_crash_loop_draws_no_refusal_for_being_too_fast(new_site):
+    slow = {
+        "tokopedia_limits": Limits(rows_per_request=20, rows_per_second=1, row_burst=20),
+        "tocobagus_limits": Limits(rows_per_request=20, requests_per_second=0.2, request_burst=2),
+    }
+    with ServedSandbox(apply_delay=0.0, **slow) as served:
+        site = new_site(served)
+        site.drop({f"SKU-{n}": n for n in range(400)})
+        for _ in range(5):
+            before = served.pushes()
+            site.start()
+            eventually(lambda pushes=before: served.pushes() > pushes, "something is pushed")
+            site.kill()
+        counters = served.ask(lambda sandbox: sandbox.counters())
+
+        assert counters["tokopedia"]["rows"] > 0
+        assert not counters["tokopedia"].get("rows_throttled")
+        assert not any(counter.get("requests_throttled") for counter in counters.values())
 
 
 def test_ended_gracefully_it_finishes_what_is_in_flight_and_pushes_nothing_again(site, served):
@@ -135,7 +135,7 @@ def test_a_marketplace_that_is_down_stops_no_other_and_is_caught_up_with(site, s
     assert site.terminate() == 0
 
 
-def test_a_database_is_followed_as_it_changes(tmp_path, served):
+def test_a_database_is_followed_as_it_changes(tmp_path, new_site, served):
     shop = tmp_path / "pos.db"
     with sqlite3.connect(shop) as pos:
         pos.execute("CREATE TABLE stock (sku TEXT, quantity INTEGER)")
@@ -144,7 +144,7 @@ def test_a_database_is_followed_as_it_changes(tmp_path, served):
         f'[sources.pos]\ntype = "sqlite"\npath = "{shop}"\npoll = "200ms"\n'
         'query = "SELECT sku, quantity FROM stock"\n'
     ) + served.sandbox.configuration(served.url)
-    site = Site(tmp_path / "site", served, text=text)
+    site = new_site(served, text=text)
     site.started()
     eventually(shows(served, {"A": 3}), "the first poll is pushed")
     with sqlite3.connect(shop) as pos:

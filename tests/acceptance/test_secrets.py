@@ -3,41 +3,24 @@
 from pathlib import Path
 
 import pytest
-from processes import ServedSandbox, Site, eventually
+from processes import SECRETS, eventually, files_holding
 
 from connectors.sandbox import tocobagus, tokopedia
 from connectors.sandbox.faults import Call, Fault, FaultKind
 
-SECRETS = (tokopedia.CLIENT_SECRET, tocobagus.SECRET_KEY, tocobagus.STORE_TOKEN)
-
 
 @pytest.fixture
-def site(tmp_path):
-    with ServedSandbox(apply_delay=0.0) as served:
-        site = Site(tmp_path / "site", served)
-        text = site.config.read_text() + '[logging]\nlevel = "debug"\nformat = "json"\n'
-        for number, secret in enumerate(SECRETS):
-            text = text.replace(f'"{secret}"', f'{{ file = "secret-{number}" }}')
-            file = site.folder / f"secret-{number}"
-            file.write_text(secret)
-            file.chmod(0o600)
-        site.config.write_text(text)
-        site.served = served
-        yield site
-        if site.process is not None and site.process.poll() is None:
-            site.kill()
+def site(site):
+    site.keep_secrets_apart()
+    with site.config.open("a") as config:
+        config.write('[logging]\nlevel = "debug"\nformat = "json"\n')
+    return site
 
 
-def files_holding(folder: Path, secret: str) -> list[str]:
-    return sorted(
-        file.name for file in folder.rglob("*") if file.is_file() and secret.encode() in file.read_bytes()
-    )
-
-
-def test_secrets_stay_where_they_were_put(site):
+def test_secrets_stay_where_they_were_put(site, served):
     """Also when the marketplace says them back, refuses the sign-in, or resets the connection."""
     echo = f"bad token {tocobagus.STORE_TOKEN} {tocobagus.SECRET_KEY} {tokopedia.CLIENT_SECRET}"
-    faults = site.served.sandbox.faults
+    faults = served.sandbox.faults
     faults.next(
         Fault(kind=FaultKind.STATUS, status=503, message=echo, code="X_1", marketplace="tocobagus"),
         Fault(kind=FaultKind.ROWS_REFUSED, message=echo, code="INV_009", marketplace="tocobagus"),
@@ -55,7 +38,7 @@ def test_secrets_stay_where_they_were_put(site):
         site.command(*command)
         for command in (["status"], ["failures", "--json"], ["failures"], ["check"], ["imports", "--json"])
     ]
-    token = site.served.sandbox.tokopedia._token
+    token = served.sandbox.tokopedia._token
     site.terminate()
 
     for number, secret in enumerate(SECRETS):

@@ -10,10 +10,11 @@ import threading
 import time
 from pathlib import Path
 
-from connectors.sandbox import Sandbox, serve
+from connectors.sandbox import Sandbox, serve, tocobagus, tokopedia
 
 PATIENCE_SECONDS = 40.0
 GUARDS_OFF = 'guard = { max_missing = "off", max_zeroed = "off", max_drop = "off" }\n'
+SECRETS = (tokopedia.CLIENT_SECRET, tocobagus.SECRET_KEY, tocobagus.STORE_TOKEN)
 SOURCE = '[sources.erp]\ntype = "drop"\npath = "inbox"\nsettle = "100ms"\nscan = "200ms"\n' + GUARDS_OFF
 
 
@@ -57,6 +58,14 @@ class ServedSandbox:
             self._started.set()
             await self._end.wait()
 
+    def ask(self, question):
+        """Answer a question about the sandbox where it runs, so that nothing changes under it."""
+
+        async def answer():
+            return question(self.sandbox)
+
+        return asyncio.run_coroutine_threadsafe(answer(), self._loop).result(PATIENCE_SECONDS)
+
     def pushes(self, marketplace="tokopedia"):
         return self.sandbox.counters()[marketplace].get("push_requests", 0)
 
@@ -67,31 +76,62 @@ class ServedSandbox:
 class Site:
     """A folder with a configuration, and the daemon that works there."""
 
-    def __init__(self, folder: Path, served: ServedSandbox, *, text=None, keys=""):
+    def __init__(
+        self, folder: Path, served: ServedSandbox, *, text=None, keys="", limits="", url="", state=None
+    ):
+        """`keys` and `limits` are added to each channel; `url`: where the sandbox is reached, if not directly.
+
+        `state`: the folder of the state database, if another.
+        """
         self.folder = folder
+        self.state = (state or folder) / "state.db"
         (folder / "inbox").mkdir(parents=True)
-        configuration = text or SOURCE + served.sandbox.configuration(served.url)
+        configuration = text or SOURCE + served.sandbox.configuration(url or served.url)
+        if state is not None:
+            configuration = f'[state]\nurl = "sqlite:///{self.state}"\n' + configuration
         for channel in ("tokopedia", "tocobagus"):
             header = f"[channels.{channel}-sandbox]\n"
             configuration = configuration.replace(header, header + keys)
+            header = f"[channels.{channel}-sandbox.limits]\n"
+            configuration = configuration.replace(header, header + limits)
         self.config = folder / "syncd.toml"
         self.config.write_text(configuration)
         self.config.chmod(0o600)
         self.process = None
         self.log = folder / "daemon.log"
+        self._log_writer = None
+        self.run_by: tuple[str, ...] = ()
+        """What runs the commands: a program that runs another, with fewer rights perhaps."""
+
+    def keep_secrets_apart(self) -> list[Path]:
+        """Move the secrets out of the configuration into files of their own; tell which."""
+        text, files = self.config.read_text(), []
+        for number, secret in enumerate(SECRETS):
+            text = text.replace(f'"{secret}"', f'{{ file = "secret-{number}" }}')
+            file = self.folder / f"secret-{number}"
+            file.write_text(secret)
+            file.chmod(0o600)
+            files.append(file)
+        self.config.write_text(text)
+        return files
 
     def command(self, *arguments, **options):
         return subprocess.run(
-            [sys.executable, "-m", "syncd", "--config", str(self.config), *arguments],
+            [*self.run_by, sys.executable, "-m", "syncd", "--config", str(self.config), *arguments],
             capture_output=True, text=True, timeout=PATIENCE_SECONDS, env=environment(), check=False, **options,
         )  # fmt: skip
 
     def start(self):
+        """Start the daemon. Its log goes through a pipe: what limits its own files does not reach the log."""
+        self._close_log()
         with self.log.open("a") as log:
+            writer = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=log)
+        with writer.stdin as pipe:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "syncd", "--config", str(self.config), "run"],
-                stdout=log, stderr=log, env=environment(),
+                [*self.run_by, sys.executable, "-m", "syncd", "--config", str(self.config), "run"],
+                stdout=pipe, stderr=pipe, env=environment(),
             )  # fmt: skip
+        self._log_writer = writer
         return self.process
 
     def started(self):
@@ -100,13 +140,24 @@ class Site:
         eventually(lambda: self.log.read_text().count("daemon_started") > already, "the daemon starts")
         return self.process
 
+    def ended(self) -> int:
+        """Wait until the daemon has ended by itself; give its exit status."""
+        status = self.process.wait(PATIENCE_SECONDS)
+        self._close_log()
+        return status
+
+    def _close_log(self):
+        if self._log_writer is not None:
+            self._log_writer.wait(PATIENCE_SECONDS)
+
     def kill(self):
+        """Kill it, if it still runs."""
         self.process.kill()
-        self.process.wait()
+        self.ended()
 
     def terminate(self) -> int:
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(PATIENCE_SECONDS)
+        return self.ended()
 
     def drop(self, stock, name="export.csv"):
         beside = self.folder / f".{name}.part"
@@ -121,6 +172,24 @@ class Site:
     def is_settled(self):
         channels = self.status()["channels"].values()
         return bool(channels) and all(c["listings"] and c["in_sync"] == c["listings"] for c in channels)
+
+
+def shows(served, stock):
+    """Ask whether both marketplaces show this stock."""
+    return lambda: served.ask(lambda sandbox: all(m.stock() == stock for m in sandbox.marketplaces.values()))
+
+
+def files_holding(folder: Path, secret: str) -> list[str]:
+    return sorted(
+        file.name for file in folder.rglob("*") if file.is_file() and secret.encode() in file.read_bytes()
+    )
+
+
+def hears(process, number: signal.Signals) -> bool:
+    """Tell whether a process has a handler of its own for a signal."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    caught = [line.split()[1] for line in status.splitlines() if line.startswith("SigCgt")]
+    return bool(caught) and bool(int(caught[0], 16) >> (number - 1) & 1)
 
 
 def environment():
