@@ -178,7 +178,11 @@ async def _reconcile_state(app: App, plans: dict[int, ChannelPlan], stale: list[
     if in_flight:
         log.warning("attempts_recovered", listings=in_flight)
     if app.database.set_aside is not None:
-        log.error("state_damaged", moved_to=str(app.database.set_aside))
+        log.error(
+            "state_damaged",
+            moved_to=str(app.database.set_aside),
+            reason="a new one is made from the sources, and everything is pushed once",
+        )
     if app.database.rewound:
         log.error("state_restored", reason="an older copy came back: everything is asserted anew")
         for channel_id in plans:

@@ -154,8 +154,9 @@ class Lane:
         self._wake.set()
         if task.cancelled():
             return
-        self._fault = self._fault or task.exception()
-        if self._fault is None:
+        fault = task.exception()
+        self._fault = self._fault or fault
+        if fault is None:
             try:
                 self._note(task.result())
             except DatabaseError as fault:  # a callback has nobody to raise it to
@@ -290,11 +291,12 @@ class Lane:
         self._set_back(trouble)
 
         async def probe() -> None:
-            _, error = await self._push_one(PROBE_ROWS)
+            sent, error = await self._push_one(PROBE_ROWS)
             if isinstance(error, TROUBLE):
                 self._set_back(error)
                 raise error
-            self._note(error)
+            if sent:
+                self._note(error)
 
         works = await until_it_works(
             probe,
@@ -305,7 +307,8 @@ class Lane:
         )
         if works:
             self.gave_up = None
-            self._log.info("channel_recovered")
+            if not self._stop.is_set():
+                self._log.info("channel_recovered")
         return works
 
     def _set_back(self, error: ConnectorError) -> None:

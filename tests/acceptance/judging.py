@@ -55,7 +55,7 @@ def check_sent(exchanges: Iterable[Exchange], source: Source, limits: dict[str, 
             if listing in before and before[listing].ended > clock + AT_ONCE_SECONDS:
                 raise Wrong(f"{listing} was sent while {before[listing]} was in flight: {exchange}")
             before[listing] = exchange
-        taken = len(rows) if limits[marketplace or "tokopedia"].rows_per_second else min(1, len(rows))
+        taken = len(rows) if limits[marketplace].rows_per_second else min(1, len(rows))
         if not all(buckets[marketplace].take() for _ in range(taken)):
             raise Wrong(f"{marketplace} was sent {len(rows)} rows beyond its limit, at {clock}")
 

@@ -1,10 +1,14 @@
 """How a channel gets through trouble that lasts: what is asserted again, how often, and at what pace."""
 
 import asyncio
+import gc
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 
 from rig import Rig, many, rows_sent
-from shops import Guarded, Silent
+from shops import Guarded, Silent, Slow
+from structlog.testing import capture_logs
 from virtual_time import run_virtually
 
 from connectors.contract import Limits
@@ -145,3 +149,49 @@ def test_bad_rows_with_good_answers_between_them_hold_no_channel(tmp_path):
             assert (counts.held, counts.rejected, counts.in_sync) == (0, 4, 1)
 
     run_virtually(story())
+
+
+def test_stopped_while_a_marketplace_is_down_it_does_not_say_that_it_works_again(tmp_path):
+    shop = Guarded(refuse=lambda _: TryLater("down", effect=Effect.NONE))
+    rig = Rig(tmp_path / "site", plugins={"memory": shop.plugin()})
+
+    async def story():
+        rig.drop(many(3))
+        async with rig.running():
+            await rig.look()
+            await asyncio.sleep(300)
+
+    with capture_logs() as told:
+        run_virtually(story())
+
+    events = [line["event"] for line in told]
+    assert "channel_unreachable" in events
+    assert "channel_recovered" not in events
+
+
+def test_two_answers_that_cannot_be_stored_end_the_lane_with_one_fault_and_no_other_left_behind(tmp_path):
+    few = replace(CAPABILITIES, limits=replace(CAPABILITIES.limits, rows_per_request=2, in_flight=2))
+    shop = Slow(seconds=10)
+    rig = Rig(tmp_path / "site", plugins={"memory": shop.plugin(capabilities=few)})
+    state = rig.folder / "state.db"
+    left_behind = []
+
+    async def story():
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: left_behind.append(context))
+        async with rig.opened() as app:
+            with closing(sqlite3.connect(state)) as connection:
+                connection.execute(
+                    "CREATE TRIGGER full BEFORE UPDATE OF outcome ON attempt"
+                    " BEGIN SELECT RAISE(ABORT, 'disk I/O error'); END"
+                )
+            lane = asyncio.create_task(app.lanes["shop"].run())
+            rig.drop(many(4))
+            await rig.look()
+            await asyncio.wait([lane], timeout=60)
+            assert "disk I/O error" in str(lane.exception())
+        gc.collect()
+
+    run_virtually(story())
+
+    assert len(shop.arrivals) == 2
+    assert left_behind == []
