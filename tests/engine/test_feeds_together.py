@@ -10,7 +10,6 @@ from rig import DROP, GUARDED, SHOP, Rig, many
 from virtual_time import run_virtually
 
 from state.registry import SLICE_ROWS
-from syncd.daemon import Daemon
 from syncd.reconciling import StaleSource
 
 POS = '[sources.pos]\ntype = "sqlite"\npath = "pos.db"\nquery = "SELECT sku, quantity FROM stock"\n'
@@ -203,25 +202,3 @@ def test_a_source_is_closed_only_when_the_thread_that_asks_it_has_ended(polled):
         asyncio.run(story())
     finally:
         may_go_on.set()
-
-
-def test_an_older_copy_that_has_not_caught_up_is_noticed_at_the_next_start_too(tmp_path):
-    rig = Rig(tmp_path / "site")
-
-    async def story():
-        await rig.bring({"A": 5})
-        rig.copy_state()
-        await rig.bring({"A": 4})
-        rig.restore_state(marker=False)
-        archive = rig.folder / "inbox" / "archive"
-        archive.rename(rig.folder / "elsewhere")
-        archive.symlink_to(rig.folder / "elsewhere")  # which syncd refuses to follow
-        for _ in range(2):
-            async with rig.opened() as app:
-                daemon = Daemon(app, {})
-                await daemon._mark()
-                for lane in daemon._lanes:
-                    lane.cancel()
-                assert app.database.rewound
-
-    run_virtually(story())
