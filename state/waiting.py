@@ -101,7 +101,8 @@ def bring_near(
 ) -> Iterator[None]:
     """Let nothing of a channel wait longer than it ever has to, slice by slice.
 
-    A time further ahead was told by a clock that stood too far ahead. Counted anew from now, no wait is cut.
+    A time further ahead was told by a clock that stood too far ahead, and is counted anew from now. Rows of
+    a channel that is held may wait for longer: they come sooner then, which costs a probe.
     """
     with database.write() as connection:
         connection.exec_driver_sql(

@@ -36,8 +36,8 @@ class Clock:
         """Give the time up to which what waits is ripe (ms since the epoch): as `now`, but the earlier."""
         return int((self.monotonic() + min(self._ahead, self._soon_ahead)) * 1000)
 
-    def set_by(self) -> float:
-        """Tell by how many seconds the wall clock was set forth (or back: below zero); drift is followed."""
+    def follow(self) -> float:
+        """Follow its drift; tell by how many seconds the wall clock was set forth (or back: below zero)."""
         difference = self.wall() - self.monotonic() - self._ahead
         if abs(difference) > DRIFT_SECONDS:
             return difference

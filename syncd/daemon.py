@@ -1,7 +1,6 @@
 """The daemon: what runs for months, from the first look at the sources to the last settled row."""
 
 import asyncio
-import errno
 import signal
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
@@ -16,12 +15,12 @@ from syncd import __version__
 from syncd.app import App, World, open_app
 from syncd.config.model import Config, DropSource
 from syncd.control import ControlServer, socket_path
-from syncd.errors import SyncdError
 from syncd.feeds import Feed
 from syncd.logs import get_logger
 from syncd.operations import Operations
 from syncd.reconciling import StaleSource, require_fresh
 from syncd.scheduler import Schedule, Work
+from syncd.state_trouble import state_trouble
 from syncd.watching import folder_hints
 
 FINISH_SECONDS = 30.0
@@ -31,65 +30,6 @@ HOUSEKEEPING_AT = "04:20"
 PULSE_SECONDS = 1.0
 STANDSTILL_SECONDS = 5.0
 LONGEST_LOOK_FIRST_SECONDS = 60.0
-_KINDS = {
-    sqlite3.SQLITE_FULL: "full",
-    **dict.fromkeys((sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED), "locked"),
-    **dict.fromkeys((sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM), "forbidden"),
-    **dict.fromkeys((sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB), "damaged"),
-}
-_KINDS_OF_SYSTEM = {
-    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "full"),
-    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "forbidden"),
-}
-_PRIMARY_CODE = 0xFF
-"""SQLite's extended codes hold the primary one in their lowest byte."""
-
-
-class StateUnusable(SyncdError):
-    """The state database cannot be used: why, and what to do."""
-
-
-class StateUnusableNow(StateUnusable):
-    """It can be used again when something else is done or gone."""
-
-    exit_status = 75
-
-
-class StateForbidden(StateUnusable):
-    """It lies where syncd may not write, and trying again would not mend that."""
-
-    exit_status = 78
-
-
-def state_trouble(error: BaseException, path: Path, *, opening: bool) -> StateUnusable | None:
-    """Put into words what is wrong with the state database at `path`; None where it is something else.
-
-    `opening`: it has not been open yet, so that a missing right is a mistake in how syncd was set up.
-    """
-    found = getattr(error, "orig", error)
-    what = f"the state database {path} cannot be used: {found}"
-    match _kind_of(found):
-        case "full":
-            return StateUnusableNow(f"{what}. Make room on the disk that it lies on; nothing is lost")
-        case "locked":
-            return StateUnusableNow(f"{what}. Another program (a backup?) has kept it locked for too long")
-        case "forbidden" if opening:
-            return StateForbidden(f"{what}. Let the user that syncd runs as write in {path.parent}")
-        case "damaged":
-            return StateUnusable(f"{what}. The next start sets it aside and pushes everything anew")
-        case "failing" | "forbidden" if isinstance(found, sqlite3.Error):
-            return StateUnusable(
-                f"{what}. Is the disk full or over a quota, or does it fail? Nothing is lost"
-            )
-    return None
-
-
-def _kind_of(error: BaseException) -> str:
-    if isinstance(error, OSError):
-        return _KINDS_OF_SYSTEM.get(error.errno or 0, "")
-    if isinstance(error, sqlite3.Error):
-        return _KINDS.get(getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE, "failing")
-    return ""
 
 
 @contextmanager

@@ -4,6 +4,9 @@ SyncdError            1
 ├── WrongUsage        2
 ├── AlreadyRunning   75
 ├── StateBehind      75
+├── StateUnusable     1
+│   ├── StateUnusableNow 75
+│   └── StateForbidden   78
 └── ConfigError      78
 """
 
@@ -37,6 +40,22 @@ class StateBehind(SyncdError):
     """An older copy of the state cannot catch up with its sources: nothing may be pushed. Try again later."""
 
     exit_status: ClassVar[int] = 75
+
+
+class StateUnusable(SyncdError):
+    """The state database cannot be used: why, and what to do."""
+
+
+class StateUnusableNow(StateUnusable):
+    """It can be used again when something else is done or gone."""
+
+    exit_status: ClassVar[int] = 75
+
+
+class StateForbidden(StateUnusable):
+    """It lies where syncd may not write, and trying again would not mend that."""
+
+    exit_status: ClassVar[int] = 78
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,8 +159,8 @@ class Lane:
         if fault is None:
             try:
                 self._note(task.result())
-            except DatabaseError as fault:  # a callback has nobody to raise it to
-                self._fault = fault
+            except DatabaseError as unstored:  # a callback has nobody to raise it to
+                self._fault = unstored
 
     def _most_rows(self) -> int:
         return self._setbacks.most_rows(self._parts.pacer.rows_per_request)

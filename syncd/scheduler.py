@@ -55,7 +55,7 @@ class Schedule:
 
         APScheduler goes by the wall clock alone: their next time lies in a future now gone.
         """
-        seconds = self._clock.set_by()
+        seconds = self._clock.follow()
         if seconds and not self._clock.is_taking_over:
             if seconds < 0:
                 for name, every in self._intervals.items():

@@ -36,7 +36,7 @@ class Timekeeping:
 
     async def mind(self) -> bool:
         """Take over that the wall clock was set, if it was, and tell so."""
-        seconds = self._clock.set_by()
+        seconds = self._clock.follow()
         if not seconds or self._clock.is_taking_over:
             return False
         get_logger("clock").warning("clock_changed", seconds=round(seconds, 3))

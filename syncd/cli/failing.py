@@ -9,10 +9,6 @@ from typing_extensions import override
 from syncd.errors import AlreadyRunning, ConfigError, SyncdError
 
 FAULT = 1
-_CAUSES = (
-    "Is the disk full, or are you another user than the one that syncd runs as? A damaged one is set aside"
-    " when `syncd run` starts, and everything is pushed anew."
-)
 
 
 class Failure(click.ClickException):
@@ -44,6 +40,7 @@ def _of_state(error: Exception) -> Failure | None:
 
     from state.database import DatabaseError, StateMissing  # noqa: PLC0415
     from state.migrations import SchemaNewer, SchemaOlder  # noqa: PLC0415
+    from syncd.state_trouble import state_trouble  # noqa: PLC0415
 
     match error:
         case StateMissing():
@@ -54,8 +51,8 @@ def _of_state(error: Exception) -> Failure | None:
         case SchemaOlder():
             return Failure(str(error), AlreadyRunning.exit_status)
         case DatabaseError() | sqlite3.Error():
-            reason = getattr(error, "orig", error)
-            return Failure(f"the state database cannot be used: {reason}. {_CAUSES}", FAULT)
+            trouble = state_trouble(error, None, opening=False)
+            return None if trouble is None else Failure(str(trouble), trouble.exit_status)
     return None
 
 

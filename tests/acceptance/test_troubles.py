@@ -10,7 +10,8 @@ from rig import Rig
 from structlog.testing import capture_logs
 from virtual_time import run_virtually
 
-from syncd.daemon import Daemon, state_trouble
+from syncd.daemon import Daemon
+from syncd.state_trouble import state_trouble
 
 PATH = Path("/var/lib/syncd/state.db")
 

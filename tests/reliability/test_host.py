@@ -2,8 +2,6 @@
 
 import asyncio
 import configparser
-import contextlib
-import os
 import shutil
 import sqlite3
 import tempfile
@@ -13,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from rig import Rig, many
+from rights import as_nobody
 from shops import Guarded
 from virtual_time import run_virtually
 
@@ -149,19 +148,6 @@ def test_an_older_syncd_refuses_a_newer_state_and_leaves_it_alone(tmp_path):
 
     assert (rig.folder / "state.db").read_bytes() == before
     assert len(rig.shop.received) == 1
-
-
-@contextlib.contextmanager
-def as_nobody():
-    """Permissions do not bind root, so what tests them is done as somebody else."""
-    if os.geteuid():
-        yield
-        return
-    os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
 
 
 @pytest.mark.parametrize("existing", [False, True], ids=["nothing there", "a state there"])

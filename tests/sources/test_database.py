@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rights import as_nobody
 
 from syncd.sources.database import DatabaseSource
 from syncd.sources.rows import BadRow, ReadReport, SourceUnreachable, SourceUnreadable
@@ -302,19 +303,6 @@ def test_what_another_program_left_half_written_is_not_mended_but_named(path, tm
     before = copy.read_bytes()
     assert "in the middle of writing" in refusal(copy)
     assert copy.read_bytes() == before
-
-
-@contextlib.contextmanager
-def as_nobody():
-    """Permissions do not bind root, so what tests them is done as somebody else."""
-    if os.geteuid():
-        yield
-        return
-    os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
 
 
 @pytest.fixture

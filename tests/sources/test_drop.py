@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rights import as_nobody
 
 from syncd.sources.drop import MOST_CANDIDATES, Candidate, DropFolder
 from syncd.sources.files import ArchivedFile, ClaimedFile, Identity
@@ -51,19 +52,6 @@ def claim(folder, name="stock.csv", content="sku,quantity\nA,1\n", modified=None
 def content(own_file):
     with own_file.open() as file:
         return file.read()
-
-
-@contextlib.contextmanager
-def as_nobody():
-    """Permissions do not bind root, so what tests them is done as somebody else."""
-    if os.geteuid():
-        yield
-        return
-    os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
 
 
 @pytest.fixture
