@@ -40,7 +40,8 @@ def state_trouble(error: BaseException, path: Path | None, *, opening: bool) -> 
             return StateUnusable(f"{what}. The next start sets it aside and pushes everything anew")
         case "failing" | "forbidden" if isinstance(found, sqlite3.Error):
             return StateUnusable(
-                f"{what}. Is the disk full or over a quota, or does it fail? Nothing is lost"
+                f"{what}. Is the disk over a quota, does it fail, or are you another user than the one that"
+                " syncd runs as? Nothing is lost"
             )
     return None
 

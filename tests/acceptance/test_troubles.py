@@ -33,6 +33,7 @@ def of_sqlite(code):
         (of_sqlite(sqlite3.SQLITE_READONLY), False, 1, "cannot be used"),
         (of_sqlite(sqlite3.SQLITE_IOERR_WRITE), False, 1, "does it fail"),
         (of_sqlite(sqlite3.SQLITE_CORRUPT), False, 1, "sets it aside"),
+        (of_sqlite(sqlite3.SQLITE_CANTOPEN), False, 1, "another user"),
     ],
 )
 def test_each_trouble_with_the_state_has_its_words_and_its_exit_status(error, opening, status, says):
