@@ -1,7 +1,7 @@
 """What every source hands over: rows, a report on the reading, or the reason why nothing was read."""
 
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
 KEPT_BAD_ROWS: Final = 1_000
 
@@ -11,6 +11,18 @@ Row: TypeAlias = tuple[str, str, int | None, int]
 The quantity is zero or more; None says that the row names the SKU but gives no usable quantity (blank, or a
 bad row whose SKU is readable). Such a SKU is not missing and not zero: its stock stays what it was.
 """
+
+
+class KnownSkus(Protocol):
+    """The SKUs whose stock levels are known."""
+
+    def knows(self, sku: str) -> bool:
+        """Tell whether this very SKU is among them."""
+        ...
+
+    def digits_between(self, low: str, high: str) -> list[str]:
+        """Give the first two of them that are digits only, as many as `low`, and lie between, both included."""
+        ...
 
 
 class SourceUnreadable(Exception):
@@ -40,6 +52,8 @@ class ReadReport:
 
     format: str = ""
     """How it was read: `CSV; semicolon; UTF-8 with BOM; sku=Kode Barang, quantity=Stok`."""
+    notes: list[str] = field(default_factory=list)
+    """What a person should know of how it was read; safe to show."""
     rows: int = 0
     """Rows that said something: usable, blank and bad ones together."""
     blank: int = 0
