@@ -110,6 +110,15 @@ class Staging:
         found = self._connection.execute("SELECT 1 FROM main.stock WHERE sku = ? LIMIT 1", (sku,))
         return found.fetchone() is not None
 
+    def digits_between(self, low: str, high: str) -> list[str]:
+        """Give the first two known SKUs that are digits only, as many as `low`, and lie between, included."""
+        found = self._connection.execute(
+            "SELECT DISTINCT sku FROM main.stock WHERE sku BETWEEN ? AND ? AND length(sku) = length(?)"
+            " AND sku NOT GLOB '*[^0-9]*' LIMIT 2",
+            (low, high, low),
+        )
+        return [sku for (sku,) in found]
+
     def drop_duplicates(self) -> Iterator[StagedRow]:
         """Take out what rows say that stand more than once, where the policy is to reject them.
 

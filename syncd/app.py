@@ -27,6 +27,7 @@ from syncd.lane import Lane
 from syncd.logs import get_logger
 from syncd.sources.database import DatabaseSource
 from syncd.sources.drop import DropFolder
+from syncd.sources.judge import FileTerms
 from syncd.sources.rows import SourceUnreachable
 from syncd.timekeeping import Timekeeping
 
@@ -255,8 +256,7 @@ def _feed(terms: SourceTerms, source: SourceConfig, parts: IntakeParts, world: W
             terms,
             parts,
             DropFolder(source.path, patterns=source.pattern, settle_seconds=source.settle),
-            columns=columns or None,
-            numbers=source.numbers,
+            file_terms=FileTerms(columns or None, source.numbers, source.sheet, source.trailer),
             rehearsal=world.rehearsal,
         )
     return PollFeed(terms, parts, DatabaseSource(source.path, source.query))

@@ -2,7 +2,7 @@
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -17,9 +17,10 @@ from syncd.logs import get_logger
 from syncd.sources.database import DatabaseSource
 from syncd.sources.drop import Candidate, DropFolder, Scan
 from syncd.sources.files import ClaimedFile, OwnFile
+from syncd.sources.judge import FileTerms
+from syncd.sources.reading import read_file
 from syncd.sources.rejection import render_rejection
-from syncd.sources.rows import ReadReport, Row, SourceUnreachable
-from syncd.sources.table import read_table
+from syncd.sources.rows import KnownSkus, ReadReport, Row, SourceUnreachable
 
 SETTLE_STEP_SECONDS = 0.2
 LONGEST_SETTLING_SECONDS = 60.0
@@ -107,15 +108,13 @@ class FolderFeed(Feed):
         parts: IntakeParts,
         folder: DropFolder,
         *,
-        columns: Mapping[str, str] | None,
-        numbers: str,
+        file_terms: FileTerms,
         rehearsal: bool = False,
     ) -> None:
-        """`columns` and `numbers` as configured. `rehearsal`: read the files where they lie, move none."""
+        """Read files by `file_terms`. `rehearsal`: read them where they lie, move none."""
         super().__init__(terms, parts)
         self.folder = folder
-        self._columns = columns
-        self._numbers = numbers
+        self._file_terms = file_terms
         self._rehearsal = rehearsal
         self._prepared = False
         self._restored = False
@@ -247,11 +246,9 @@ class FolderFeed(Feed):
     async def _incoming(
         self, file: OwnFile, entry: Import | None = None, *, trusted: bool = False
     ) -> Incoming:
-        def rows(known_sku: Callable[[str], bool], report: ReadReport) -> Iterator[Row]:
+        def rows(known: KnownSkus, report: ReadReport) -> Iterator[Row]:
             with file.open() as stream:
-                yield from read_table(
-                    stream, columns=self._columns, numbers=self._numbers, known_sku=known_sku, report=report
-                )
+                yield from read_file(stream, file.name, self._file_terms, known, report)
 
         return Incoming(
             name=file.name,

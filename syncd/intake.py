@@ -19,7 +19,7 @@ from state.tables import Import
 from syncd.clock import Clock
 from syncd.core.guards import Guard, looks_wrong, too_many_bad
 from syncd.logs import get_logger
-from syncd.sources.rows import BadRow, ReadReport, Row, SourceUnreachable, SourceUnreadable, shown
+from syncd.sources.rows import BadRow, KnownSkus, ReadReport, Row, SourceUnreachable, SourceUnreadable, shown
 
 T = TypeVar("T")
 CLOCKS_MAY_DIFFER_MS = 600_000
@@ -49,7 +49,7 @@ class SourceTerms:
 class Incoming:
     """One file or poll, before anything is known of it.
 
-    `rows` reads it, given a test for known SKUs and a report to fill; `verify` raises where it changed
+    `rows` reads it, given the known SKUs and a report to fill; `verify` raises where it changed
     meanwhile. `data_at`: as of when its data is (ms since the epoch). `claimed`: the claimed file's entry.
     `import_id`: the import that it continues; `trusted`: a person, or an earlier judgement, let it through;
     `resumed`: a crash cut it off when part of it was stored; `approved`: the hold that a person let through.
@@ -57,7 +57,7 @@ class Incoming:
 
     name: str
     data_at: int
-    rows: Callable[[Callable[[str], bool], ReadReport], Iterator[Row]]
+    rows: Callable[[KnownSkus, ReadReport], Iterator[Row]]
     verify: Callable[[], None]
     sha256: str = ""
     claimed: str = ""
@@ -159,7 +159,7 @@ class Intake:
 
         What is resumed zeroes nothing: its own first part may have noted what is missing.
         """
-        staging.load(incoming.rows(staging.knows, report))
+        staging.load(incoming.rows(staging, report))
         incoming.verify()
         for row in staging.drop_duplicates():
             reason = f"the same SKU and location stand {row.claim} times in this import"

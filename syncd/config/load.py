@@ -30,7 +30,6 @@ SYSTEM_CONFIG = Path("/etc/syncd/syncd.toml")
 
 _TABLES = ("state", "server", "logging", "sources", "channels", "reconcile")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-_TEXT_TABLES = (".csv", ".tsv", ".txt")
 
 
 def find_config(
@@ -232,13 +231,6 @@ def _warnings(document: Mapping[str, Any], config: Config, path: Path) -> Iterat
         yield f"{path} holds secrets ({', '.join(holders)}) and other users can read it: chmod 600 {path}"
     if config.server.listen:
         yield "server.listen has no effect yet: this version serves no status page"
-    for name, source in config.sources.items():
-        others = [each for each in getattr(source, "pattern", ()) if not each.lower().endswith(_TEXT_TABLES)]
-        if others:
-            yield (
-                f"sources.{name}.pattern has {', '.join(others)}: this version reads every matching file as "
-                "CSV or TSV text, and rejects what is not"
-            )
 
 
 def _secrets_in(value: object, key: str = "") -> Iterator[tuple[str, str]]:

@@ -3,6 +3,7 @@
 Durations are seconds (float), shares are parts per million (int), paths are absolute once loaded.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,9 @@ from syncd.config.values import PARTS_PER_MILLION, GuardShare, LocalPath, Schedu
 
 _PERCENT = PARTS_PER_MILLION // 100
 _SQLITE = "sqlite:///"
+_PATTERNS = (
+    "*.csv", "*.tsv", "*.xlsx", "*.xls", "*.ods", "*.json", "*.jsonl", "*.ndjson", "*.gz", "*.zip",
+)  # fmt: skip
 _MOST_UNITS = 1_000_000_000
 _MOST_AT_ONCE = 1_000_000
 
@@ -112,10 +116,14 @@ class DropSource(_Source):
     """A watched folder into which export files are dropped."""
 
     type: Literal["drop"] = "drop"
-    pattern: Texts = ("*.csv", "*.tsv")
+    pattern: Texts = _PATTERNS
     contents: Literal["snapshot", "changes"] = "snapshot"
     columns: ColumnsConfig = ColumnsConfig()
     numbers: Literal["auto", "1234", "1.234,5", "1,234.5"] = "auto"
+    sheet: str | None = Field(default=None, min_length=1)
+    """Of a workbook; None = the one that has the columns."""
+    trailer: str | None = None
+    """What the last row of a complete CSV or TSV file says; `{rows}`: the number of rows before it."""
     settle: Seconds = 2.0
     scan: Seconds = 5.0
     """How often the folder is looked through, besides at once when something in it changes."""
@@ -128,6 +136,13 @@ class DropSource(_Source):
         if any("/" in each for each in pattern):
             raise ValueError('must match file names, without "/"')
         return pattern
+
+    @field_validator("trailer")
+    @classmethod
+    def _can_be_told_from_rows(cls, trailer: str | None) -> str | None:
+        if trailer is not None and not re.fullmatch(r"[^{}]*[^{}\s][^{}]*(\{rows\}[^{}]*)?", trailer):
+            raise ValueError('must be a text, then at most once {rows}, such as "END,{rows}"')
+        return trailer
 
     @model_validator(mode="after")
     def _only_snapshots_miss_something(self) -> Self:

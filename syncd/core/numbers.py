@@ -60,6 +60,8 @@ def whole_units(value: Decimal) -> int:
     """
     if not value.is_finite():
         raise ValueError("not a number")
+    if not -LARGEST_QUANTITY - 1 < value < LARGEST_QUANTITY + 1:  # first: 1E+999999999 is not written out
+        raise ValueError(f"larger than {LARGEST_QUANTITY}")
     nearest = value.to_integral_value()
     units = int(nearest if abs(value - nearest) <= DUST else value.to_integral_value(ROUND_FLOOR))
     if abs(units) > LARGEST_QUANTITY:

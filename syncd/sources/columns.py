@@ -41,6 +41,17 @@ class Columns(NamedTuple):
     location: int | None
     headers: tuple[str, ...]
 
+    @property
+    def width(self) -> int:
+        """How many columns there are."""
+        return len(self.headers)
+
+    @property
+    def names(self) -> tuple[str, str, str]:
+        """The headers of SKU, quantity and location; the last is "" where the table has none."""
+        location = "" if self.location is None else self.headers[self.location]
+        return self.headers[self.sku], self.headers[self.quantity], location
+
     def described(self) -> str:
         """Which header was taken for what, safe to show."""
         named = [f"sku={shown(self.headers[self.sku])}", f"quantity={shown(self.headers[self.quantity])}"]

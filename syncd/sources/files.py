@@ -9,11 +9,23 @@ from datetime import UTC, datetime
 from io import BufferedReader
 from pathlib import Path
 from stat import S_ISREG
-from typing import Final
+from typing import Final, Protocol
 
 from syncd.sources.rows import SourceUnreachable, shown
 
 OPEN_FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+class Bytes(Protocol):
+    """What can be read, and read again from any place."""
+
+    def read(self, size: int = ..., /) -> bytes:
+        """The next bytes."""
+        ...
+
+    def seek(self, offset: int, /) -> int:
+        """Go to a byte."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """SKUs and locations: text, compared exactly, so only what cannot be seen is taken off their ends."""
 
-import re
 import unicodedata
 from typing import Final
 
@@ -9,7 +8,6 @@ LONGEST_IDENTIFIER: Final = 200
 _INVISIBLE: Final = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
 _ENDS: Final = "".join(chr(code) for code in range(0x3001) if chr(code).isspace()) + _INVISIBLE
 _HIDDEN: Final = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
-_MANGLED: Final = re.compile(r"[0-9](?:[.,][0-9]+)?[eE]\+[0-9]+|[0-9]+\.0")
 
 
 def trimmed(text: str) -> str:
@@ -31,8 +29,3 @@ def read_identifier(text: str) -> str:
             if unicodedata.category(character) in _HIDDEN:
                 raise ValueError(f"an invisible character inside (U+{ord(character):04X})")
     return name
-
-
-def looks_mangled(sku: str) -> bool:
-    """Whether a spreadsheet may have taken this SKU for a number: `1.23E+12`, `12345.0`."""
-    return _MANGLED.fullmatch(sku) is not None

@@ -21,7 +21,7 @@ class KnownSkus(Protocol):
         ...
 
     def digits_between(self, low: str, high: str) -> list[str]:
-        """Give the first two of them that are digits only, as many as `low`, and lie between, both included."""
+        """Give the first two that are digits only, as many as `low`, and lie between, both included."""
         ...
 
 

@@ -83,8 +83,8 @@ def test_a_folder_of_ours_that_is_a_link_is_found(offline_shop, tmp_path):
 
 
 def test_what_is_left_alone_in_the_folder_is_told(offline_shop):
-    (offline_shop.inbox / "stock.xlsx").write_text("x")
-    assert "stock.xlsx" in offline_shop.call("check").stdout
+    (offline_shop.inbox / "stock.pdf").write_text("x")
+    assert "stock.pdf" in offline_shop.call("check").stdout
 
 
 def test_a_state_database_that_others_can_read_is_found(offline_shop):

@@ -20,6 +20,7 @@ from syncd.feeds import FolderFeed, PollFeed
 from syncd.intake import IntakeParts, SourceTerms
 from syncd.sources.database import DatabaseSource
 from syncd.sources.drop import DropFolder
+from syncd.sources.judge import FileTerms
 
 EPOCH = 1_800_000_000
 OFF = Guard(None, None, None, None)
@@ -95,7 +96,7 @@ class Site:
             self.inbox if name == "erp" else self.folder / name, patterns=["*.csv"], settle_seconds=0
         )
         return FolderFeed(
-            self.source_terms(name), self.parts, folder, columns=None, numbers="auto", rehearsal=rehearsal
+            self.source_terms(name), self.parts, folder, file_terms=FileTerms(), rehearsal=rehearsal
         )
 
     def judge_by(self, **terms) -> None:

@@ -5,17 +5,18 @@ import tracemalloc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from known_skus import Known
 
+from syncd.sources.delimited import read_delimited
+from syncd.sources.judge import FileTerms
 from syncd.sources.rows import KEPT_BAD_ROWS, BadRow, ReadReport, SourceUnreadable
-from syncd.sources.table import read_table
 
 
-def read(data, *, columns=None, numbers="auto", known=()):
+def read(data, *, columns=None, numbers="auto", trailer=None, known=()):
     report = ReadReport()
     file = io.BytesIO(data if isinstance(data, bytes) else data.encode())
-    rows = list(
-        read_table(file, columns=columns, numbers=numbers, known_sku=set(known).__contains__, report=report)
-    )
+    terms = FileTerms(columns, numbers, trailer=trailer)
+    rows = list(read_delimited(file, terms, Known(known), report))
     assert not file.closed
     return rows, report
 
@@ -207,44 +208,115 @@ def test_the_bad_rows_are_all_counted_and_the_first_thousand_kept():
     assert (report.bad, len(report.bad_rows), len(rows)) == (2500, KEPT_BAD_ROWS, 2500)
 
 
-@pytest.mark.parametrize("tail", ['B,"2\nC,3\nD,4\n', 'B,"2', 'B,"2\nC,"3"\nD,4\n'])
+@pytest.mark.parametrize("tail", ['B,"2\nC,3\nD,4\n', 'B,"2\nC,"3"\nD,4\n'])
 def test_quotes_that_do_not_match_refuse_the_file_because_nobody_knows_what_they_swallowed(tail):
     assert "line 3" in refusal("sku,quantity\nA,1\n" + tail)
 
 
-def test_a_file_in_another_encoding_is_refused_with_the_place():
+def test_a_last_line_that_is_cut_off_costs_only_itself():
+    rows, report = read('sku,quantity\nA,1\nB,"2')
+    assert rows == [("A", "", 1, 2)]
+    assert [(bad.line, report.unidentified) for bad in report.bad_rows] == [(3, 1)]
+    rows, report = read("sku,quantity\nA,1\nB")
+    assert rows == [("A", "", 1, 2)]
+    assert report.bad_rows[0].reason == "1 cells, but 2 headers"
+
+
+def test_a_last_line_without_its_end_is_noted_and_counts_where_it_can_be_read():
+    rows, report = read("sku,quantity\nA,1\nB,2")
+    assert (len(rows), report.bad) == (2, 0)
+    assert "cut off" in report.notes[0]
+    for whole in ("sku,quantity\nA,1\n", "sku,quantity\rA,1\r", "sku,quantity\n"):
+        assert read(whole)[1].notes == []
+        assert read(whole.encode("utf-16"))[1].notes == []
+
+
+def test_titles_above_the_headers_are_passed_over_and_told():
+    rows, report = read("Laporan Stok;;\n;;\nper 24/11/2026\nSKU;Nama;Stok\nA;x;1\n")
+    assert rows == [("A", "", 1, 5)]
+    assert "headers in line 4; sku=SKU" in report.format
+    assert "headers in line" not in read("\n\nsku,quantity\nA,1\n")[1].format
+
+
+def test_the_headers_must_be_among_the_first_lines():
+    assert read("x\n" * 19 + "sku,quantity\nA,1\n")[0] == [("A", "", 1, 21)]
+    assert "No column" in refusal("x\n" * 20 + "sku,quantity\nA,1\n")
+
+
+def test_what_excel_writes_first_tells_the_delimiter():
+    rows, report = read("sep=;\nsku;quantity,x\nA;1\n", columns={"quantity": "quantity,x"})
+    assert rows == [("A", "", 1, 3)]
+    assert report.format.startswith("CSV; semicolon; UTF-8; sku=")
+    assert "nothing after" in refusal("sep=,\n")
+
+
+def test_single_quotes_and_bars_are_known():
+    rows, report = read("'sku'|'quantity'\n'it''s'|'1'\n")
+    assert rows == [("it's", "", 1, 2)]
+    assert report.format.startswith("CSV; bar; single quotes; UTF-8")
+    assert read("sku,quantity,owner's\nit's,1,x\n")[0] == [("it's", "", 1, 2)]
+
+
+def test_other_encodings_read_alike():
+    rows, report = read("SKU;Stok\nCAFÉ;1\n".encode("cp1252"))
+    assert rows == [("CAFÉ", "", 1, 2)]
+    assert "; Windows-1252; " in report.format
+    assert read("SKU\tStok\nCAFÉ\t1\n".encode("utf-16"))[0] == [("CAFÉ", "", 1, 2)]
+
+
+def test_a_mangled_sku_with_one_possible_original_is_suggested_and_not_applied():
+    known = ["1234567890123", "0012345", "8991234567890"]
+    rows, report = read("sku,quantity\n1.23E+12,5\n12345.0,5\n8.99E+12,5\n", known=known)
+    assert rows == []
+    assert [row.reason.rpartition(" ")[2] for row in report.bad_rows] == [
+        '"1234567890123"', '"0012345"', '"8991234567890"',
+    ]  # fmt: skip
+    _, report = read("sku,quantity\n1.23E+12,5\n", known=[*known, "1230000000000"])
+    assert report.bad_rows[0].reason == "a spreadsheet seems to have taken this SKU for a number"
+
+
+class TestTrailer:
+    @pytest.mark.parametrize("end", ["END,2\n", "END;2", '"END","2"\n', "END,2,,\n\n", " END , 2 \n"])
+    def test_the_last_row_vouches_for_the_others(self, end):
+        rows, report = read(f"sku,quantity\nA,1\nB,2\n{end}", trailer="END,{rows}")
+        assert [row[:3] for row in rows] == [("A", "", 1), ("B", "", 2)]
+        assert [row[3] for row in rows] == [2, 3]
+        assert (report.rows, report.bad) == (2, 0)
+
+    @pytest.mark.parametrize(
+        ("text", "words"),
+        [
+            ("A,1\nB,2\n", 'The last row is "B,2", not "END,{rows}"'),
+            ("A,1\nEND,2\n", "counts 2 rows, but the file has 1"),
+            ("END,0\nA,1\n", 'The last row is "A,1"'),
+            ("A,1\nEND,\n", "The last row is"),
+            ("", "The last row is"),
+        ],
+    )
+    def test_without_it_the_file_is_cut_off(self, text, words):
+        assert words in refusal(f"sku,quantity\n{text}", trailer="END,{rows}")
+
+    def test_it_need_not_count(self):
+        assert read("sku;quantity\nA;1\n#;EOF\n", trailer="#,EOF")[0] == [("A", "", 1, 2)]
+        assert read("sku;quantity\n\n#;EOF\n", trailer="#,EOF")[0] == []
+
+    def test_bad_rows_before_it_stay_in_their_lines_and_count(self):
+        text = 'sku,quantity\nA,1\nB,"2"x\nC,3\n"D"x,4\nEND,4\n'
+        rows, report = read(text, trailer="END,{rows}")
+        assert [(row[0], row[3]) for row in rows] == [("A", 2), ("C", 4)]
+        assert [row.line for row in report.bad_rows] == [3, 5]
+
+    def test_a_last_row_that_cannot_be_read_is_no_trailer(self):
+        assert "The last row is" in refusal('sku,quantity\nA,1\n"END"x,1\n', trailer="END,{rows}")
+
+
+def test_a_file_that_is_not_all_in_one_encoding_is_refused_with_the_place():
     good = "sku,quantity\n" + "".join(f"é{n},1\n" for n in range(100_000))
     data = good.encode() + "caf\xe9,1\n".encode("latin-1")
     message = refusal(data)
     assert "line 100002" in message
     assert f"0xE9 at offset {len(good.encode()) + 3}" in message
     assert "CSV UTF-8" in message
-
-
-@pytest.mark.parametrize("length", [2**18 - 1, 2**18, 2**13 - 1])
-def test_the_place_is_right_where_a_character_is_torn_apart_by_buffering(length):
-    start = b"sku,quantity\n"
-    message = refusal(start + b"\n" * (length - len(start)) + b"\xc3(,1\n")
-    assert f"0xC3 at offset {length}." in message
-
-
-def test_a_file_cut_within_a_character_is_refused():
-    assert "line 2" in refusal("sku,quantity\né".encode()[:-1])
-
-
-@pytest.mark.parametrize(
-    ("data", "words"),
-    [
-        ("sku,quantity\nA,1\n".encode("utf-16"), "UTF-16"),
-        ("sku,quantity\nA,1\n".encode("utf-16-le"), "NUL"),
-        (b"PK\x03\x04rest", "Excel"),
-        (b"\xd0\xcf\x11\xe0rest", "Excel"),
-        (b"\x1f\x8brest", "gzip"),
-        (b"sku,quantity\nA,1\nB\0,2\n", "Line 3 has a NUL"),
-    ],
-)
-def test_what_is_not_a_text_file_is_refused_with_a_remedy(data, words):
-    assert words in refusal(data)
 
 
 class Endless(io.RawIOBase):
@@ -279,7 +351,7 @@ def test_a_row_without_end_is_refused_in_bounded_memory(head, filler):
     file = io.BufferedReader(Endless(head, filler, 1 << 30))
     tracemalloc.start()
     with pytest.raises(SourceUnreadable, match="longer than"):
-        list(read_table(file, columns=None, numbers="auto", known_sku=bool, report=ReadReport()))
+        list(read_delimited(file, FileTerms(), Known(), ReadReport()))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 64 << 20
