@@ -309,7 +309,7 @@ class PollFeed(Feed):
         incoming = Incoming(
             name="poll",
             data_at=self._parts.clock.now(),
-            rows=lambda _, report: self._source.rows(report),
+            rows=self._source.rows,
             verify=lambda: None,
             import_id=None if approved is None else approved.id,
             trusted=approved is not None,

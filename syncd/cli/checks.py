@@ -12,7 +12,7 @@ from state.dialect import has_wal_reset_fault
 from syncd.config.model import Config, DropSource, SqliteSource
 from syncd.sources.database import DatabaseSource
 from syncd.sources.drop import OWN_FOLDERS, DropFolder
-from syncd.sources.rows import ReadReport, SourceUnreachable, SourceUnreadable
+from syncd.sources.rows import NothingKnown, ReadReport, SourceUnreachable, SourceUnreadable
 
 OTHERS = 0o077
 MOST_NAMED = 3
@@ -113,7 +113,7 @@ def _check_query(source: SqliteSource) -> str:
     database = DatabaseSource(source.path, source.query)
     report = ReadReport()
     try:
-        rows = sum(1 for _ in database.rows(report))
+        rows = sum(1 for _ in database.rows(NothingKnown(), report))
     finally:
         database.close()
     if report.bad_rows:

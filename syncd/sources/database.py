@@ -8,19 +8,20 @@ from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from stat import S_ISREG
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 from urllib.parse import quote
 
-from syncd.core.numbers import LARGEST_QUANTITY, parse_quantity, whole_units
-from syncd.sources.identifiers import LONGEST_IDENTIFIER, read_identifier
-from syncd.sources.rows import BadRow, ReadReport, Row, SourceUnreachable, SourceUnreadable, shown
+from syncd.core.numbers import LARGEST_QUANTITY
+from syncd.sources.cells import Cell, Unusable
+from syncd.sources.identifiers import LONGEST_IDENTIFIER
+from syncd.sources.judge import Judge
+from syncd.sources.rows import KnownSkus, ReadReport, Row, SourceUnreachable, SourceUnreadable, shown
 
 BUSY_SECONDS: Final = 5.0
 QUERY_SECONDS: Final = 60.0
 """What a query may take in all, not counting the time its rows wait to be taken."""
 
 _ROWS_AT_ONCE: Final = 1_000
-_REMEMBERED: Final = 10_000
 _STEPS_BETWEEN_CHECKS: Final = 20_000
 _COLUMNS: Final = ("sku", "quantity", "location")
 _READING: Final = frozenset(
@@ -89,10 +90,11 @@ class DatabaseSource:
             self._connection.close()
         self._connection = self._read_version = None
 
-    def rows(self, report: ReadReport) -> Iterator[Row]:
+    def rows(self, known: KnownSkus, report: ReadReport) -> Iterator[Row]:
         """What the query says now, in one read transaction; `line` counts its rows from 1.
 
-        Bad rows go to `report`, which is complete once the iterator ends.
+        `known` as `syncd.sources.reading.read_file` takes it. Bad rows go to `report`, which is complete once
+        the iterator ends.
 
         Raises:
             SourceUnreachable: at once or while iterating: the database cannot be read now.
@@ -108,7 +110,7 @@ class DatabaseSource:
             with closing(connection.execute(self.query)) as cursor:
                 order = _order(cursor)
                 report.format = f"SQLite; columns {', '.join(name for name in _COLUMNS if name in order)}"
-                reader = _RowReader(order, report)
+                reader = _RowReader(order, known, report)
                 while block := cursor.fetchmany(_ROWS_AT_ONCE):
                     remaining -= self._clock() - started
                     yield from reader.rows(block)
@@ -207,23 +209,23 @@ def _order(cursor: sqlite3.Cursor) -> dict[str, int]:
 class _RowReader:
     """Takes the values of a database for what they are; SQLite gives any type in any column."""
 
-    def __init__(self, order: dict[str, int], report: ReadReport) -> None:
+    def __init__(self, order: dict[str, int], known: KnownSkus, report: ReadReport) -> None:
         self._sku, self._quantity = order["sku"], order["quantity"]
         self._location = order.get("location")
-        self._locations: dict[object, str] = {}
-        """The most frequent, as they stand in the database: only text, so that 1 is not taken for 1.0."""
-        self._report = report
+        names = ("sku", "quantity", "" if self._location is None else "location")
+        self._judge = Judge(names, "1234", known, report)
         self._line = 0
         self._good = 0
 
     def rows(self, block: list[_Values]) -> Iterator[Row]:
         """The rows that these values make: at once where they are plainly good, else after a closer look."""
         location: str | None = ""
+        locations = cast("dict[object, str]", self._judge.locations)  # only text: 1 is not taken for 1.0
         for values in block:
             self._line += 1
             sku, quantity = values[self._sku], values[self._quantity]
             if self._location is not None:
-                location = self._locations.get(values[self._location])
+                location = locations.get(values[self._location])
             if (
                 type(quantity) is int
                 and 0 <= quantity <= LARGEST_QUANTITY
@@ -231,6 +233,8 @@ class _RowReader:
                 and sku.isprintable()
                 and 0 < len(sku) <= LONGEST_IDENTIFIER
                 and sku == sku.strip()
+                and "+" not in sku
+                and sku[-2:] != ".0"
                 and location is not None
             ):
                 self._good += 1
@@ -239,72 +243,26 @@ class _RowReader:
                 yield row
 
     def _judged(self, values: _Values) -> Row | None:
-        sku = self._identifier("sku", values[self._sku])
-        location = "" if self._location is None else self._place(values[self._location])
-        if sku is None or location is None:
-            return None
-        if not sku:
-            self._count_nameless(values[self._quantity])
-            return None
-        quantity = self._units(values[self._quantity])
-        self._good += quantity is not None
-        return sku, location, quantity, self._line
-
-    def _place(self, value: object) -> str | None:
-        location = self._identifier("location", value)
-        if location is not None and isinstance(value, str) and len(self._locations) < _REMEMBERED:
-            self._locations[value] = location
-        return location
+        location = None if self._location is None else _identifier(values[self._location])
+        sku, quantity = _identifier(values[self._sku]), _number(values[self._quantity])
+        row = self._judge.row(sku, location, quantity, self._line)
+        self._good += row is not None and row[2] is not None
+        return row
 
     def finish(self) -> None:
         """All rows are read."""
-        self._report.rows = self._good + self._report.blank + self._report.bad
-
-    def _identifier(self, column: str, value: object) -> str | None:
-        try:
-            return _text(value)
-        except ValueError as error:
-            self._bad(column, value, str(error), identified=False)
-            return None
-
-    def _count_nameless(self, quantity: object) -> None:
-        if quantity is None or quantity == "":
-            self._report.blank += 1
-        else:
-            self._bad("sku", "", "no SKU beside a quantity", identified=False)
-
-    def _units(self, value: object) -> int | None:
-        try:
-            units = _whole(value)
-        except ValueError as error:
-            self._bad("quantity", value, str(error), identified=True)
-            return None
-        if units is None:
-            self._report.blank += 1
-        elif units < 0:
-            self._report.negative += 1
-            return 0
-        return units
-
-    def _bad(self, column: str, value: object, reason: str, *, identified: bool) -> None:
-        self._report.add_bad(BadRow(self._line, column, shown(str(value)), reason), identified=identified)
+        self._judge.finish(self._good)
 
 
-def _text(value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return read_identifier(value)
-    if isinstance(value, int):
-        return str(value)
-    raise ValueError(f"neither text nor a whole number ({type(value).__name__})")
+def _identifier(value: object) -> Cell:
+    if value is None or isinstance(value, str | int):
+        return value
+    return Unusable(shown(str(value)), f"neither text nor a whole number ({type(value).__name__})")
 
 
-def _whole(value: object) -> int | None:
-    if value is None:
-        return None
-    if isinstance(value, str):
-        return parse_quantity(value, "1234")
-    if isinstance(value, int | float):
-        return whole_units(Decimal(value))
-    raise ValueError(f"neither a number nor text ({type(value).__name__})")
+def _number(value: object) -> Cell:
+    if value is None or isinstance(value, str | int):
+        return value
+    if isinstance(value, float):
+        return Decimal(value)
+    return Unusable(shown(str(value)), f"neither a number nor text ({type(value).__name__})")

@@ -25,6 +25,18 @@ class KnownSkus(Protocol):
         ...
 
 
+class NothingKnown:
+    """No SKU is known: nothing has come in yet, or nobody looks."""
+
+    def knows(self, sku: str) -> bool:  # noqa: ARG002 (as `KnownSkus` asks)
+        """Say no."""
+        return False
+
+    def digits_between(self, low: str, high: str) -> list[str]:  # noqa: ARG002 (as `KnownSkus` asks)
+        """Give none."""
+        return []
+
+
 class SourceUnreadable(Exception):
     """Nothing of this file or database can be used.
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from known_skus import Known
 from rights import as_nobody
 
 from syncd.sources.database import DatabaseSource
@@ -42,10 +43,10 @@ def insert(path, *rows):
         connection.executemany("INSERT INTO stock VALUES (?, ?, ?)", rows)
 
 
-def read(path, query=QUERY, **options):
+def read(path, query=QUERY, *, known=(), **options):
     report = ReadReport()
     with source(path, query, **options) as opened:
-        return list(opened.rows(report)), report
+        return list(opened.rows(Known(known), report)), report
 
 
 def refusal(path, query=QUERY, **options):
@@ -230,7 +231,7 @@ def test_time_that_rows_wait_to_be_taken_does_not_count(path):
     insert(path, *((f"A{n}", "", n) for n in range(5000)))
     now = 0.0
     with source(path, query_seconds=5, clock=lambda: now) as opened:
-        for _ in opened.rows(ReadReport()):
+        for _ in opened.rows(Known(), ReadReport()):
             now += 1.0
 
 
@@ -239,13 +240,13 @@ def test_rows_are_one_snapshot_whatever_is_written_meanwhile(path):
         connection.execute("PRAGMA journal_mode = WAL")
     insert(path, *((f"A{n}", "", 1) for n in range(5000)))
     with source(path) as opened:
-        rows = opened.rows(ReadReport())
+        rows = opened.rows(Known(), ReadReport())
         first = next(rows)
         with writing(path) as connection:
             connection.execute("UPDATE stock SET quantity = 2")
         assert {row[2] for row in (first, *rows)} == {1}
         assert opened.changed()
-        assert {row[2] for row in opened.rows(ReadReport())} == {2}
+        assert {row[2] for row in opened.rows(Known(), ReadReport())} == {2}
         assert not opened.changed()
 
 
@@ -255,12 +256,12 @@ def test_changed_tells_commits_of_others_and_nothing_else(path, mode):
         connection.execute(f"PRAGMA journal_mode = {mode}")
     with source(path) as opened:
         assert opened.changed()
-        list(opened.rows(ReadReport()))
+        list(opened.rows(Known(), ReadReport()))
         assert not opened.changed()
         insert(path, ("A", "", 1))
         assert opened.changed()
         assert opened.changed()
-        list(opened.rows(ReadReport()))
+        list(opened.rows(Known(), ReadReport()))
         assert not opened.changed()
         opened.forget()
         assert opened.changed()
@@ -269,8 +270,8 @@ def test_changed_tells_commits_of_others_and_nothing_else(path, mode):
 def test_a_reading_that_did_not_come_to_its_end_leaves_the_source_changed(path):
     insert(path, ("A", "", 1), ("B", "", 1))
     with source(path) as opened:
-        list(opened.rows(ReadReport()))
-        rows = opened.rows(ReadReport())
+        list(opened.rows(Known(), ReadReport()))
+        rows = opened.rows(Known(), ReadReport())
         next(rows)
         rows.close()
         assert opened.changed()
@@ -279,17 +280,17 @@ def test_a_reading_that_did_not_come_to_its_end_leaves_the_source_changed(path):
 def test_a_database_that_is_replaced_or_removed_is_noticed(path, tmp_path):
     insert(path, ("A", "", 1))
     with source(path) as opened:
-        list(opened.rows(ReadReport()))
+        list(opened.rows(Known(), ReadReport()))
         other = tmp_path / "other.db"
         shutil.copy(path, other)
         insert(other, ("B", "", 2))
         other.replace(path)
         assert opened.changed()
-        assert len(list(opened.rows(ReadReport()))) == 2
+        assert len(list(opened.rows(Known(), ReadReport()))) == 2
         path.unlink()
         assert opened.changed()
         with pytest.raises(SourceUnreachable):
-            list(opened.rows(ReadReport()))
+            list(opened.rows(Known(), ReadReport()))
 
 
 def test_what_another_program_left_half_written_is_not_mended_but_named(path, tmp_path):
@@ -339,3 +340,12 @@ def test_a_wal_database_in_a_folder_that_may_not_be_written_names_the_remedy(ope
     open_path.parent.chmod(0o555)
     with as_nobody():
         assert "ReadWritePaths=" in refusal(open_path)
+
+
+def test_a_sku_that_a_spreadsheet_mangled_is_a_bad_row_unless_it_is_known(path):
+    insert(path, ("1.23E+12", "JKT", 1), ("7.0", "JKT", 2))
+    rows, report = read(path)
+    assert (rows, report.bad, report.unidentified) == ([], 2, 2)
+    rows, report = read(path, known=["7.0", "1230000000001"])
+    assert [row[:3] for row in rows] == [("7.0", "JKT", 2)]
+    assert '"1230000000001"' in report.bad_rows[0].reason
