@@ -19,6 +19,8 @@ WAITING_INDEX = "INDEXED BY listing_waiting"
 IN_FLIGHT_INDEX = "INDEXED BY listing_in_flight"
 REPEATED_INDEX = "INDEXED BY listing_repeated"
 REFUSED_INDEX = "INDEXED BY listing_refused"
+ZEROED_INDEX = "INDEXED BY stock_zeroed"
+MISSING_INDEX = "INDEXED BY stock_missing"
 WAL_RESET_FIXED_IN = (3, 51, 3)
 WAL_RESET_BACKPORTS = {(3, 44): 6, (3, 50): 7}
 

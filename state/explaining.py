@@ -35,7 +35,7 @@ class ListingState(StrEnum):
 class LevelRow:
     """A stock level, and the import that it comes from.
 
-    `active`: its source is configured. `missed`: how many accepted snapshots in a row did not list it.
+    `active`: its source is configured. `missed`: 1 where the last accepted snapshot did not list it.
     `line` None where no line said it: it went to zero because it was missing.
     """
 
@@ -201,7 +201,7 @@ def _channel(
 
 def _levels(connection: Connection, sku: str) -> list[LevelRow]:
     rows = connection.exec_driver_sql(
-        "SELECT s.name, s.active, k.location, k.quantity, k.missed,"
+        "SELECT s.name, s.active, k.location, k.quantity, k.missed > 0,"
         # What went to zero because it was missing keeps the line of an older import.
         " CASE WHEN k.missed > 0 AND k.quantity = 0 THEN NULL ELSE k.line END,"
         " k.import_id, i.name, i.state, i.at FROM stock k JOIN source s ON s.id = k.source_id"

@@ -48,7 +48,10 @@ def forget_old_imports(database: Database, before: int) -> int:
     unused = [(row[0],) for row in old if row[0] not in used]
     for start in range(0, len(unused), SLICE_ROWS):
         with database.write() as connection:
-            connection.exec_driver_sql("DELETE FROM import WHERE id = ?", unused[start : start + SLICE_ROWS])
+            for table, key in (("import_change", "import_id"), ("import", "id")):
+                connection.exec_driver_sql(
+                    f"DELETE FROM {table} WHERE {key} = ?", unused[start : start + SLICE_ROWS]
+                )
     return len(unused)
 
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, delete, func, select
 
 from state.database import Database
 from state.records import ImportState
-from state.tables import Import, Source
+from state.staging import Largest
+from state.tables import Import, ImportChange, Source
 
 
 class Imports:
@@ -16,12 +17,16 @@ class Imports:
         """Keep them in `database`."""
         self._database = database
 
-    def record(self, entry: Import) -> int:
-        """Record an import; return its id."""
+    def record(self, entry: Import, largest: Sequence[Largest] = ()) -> int:
+        """Record an import, and the largest changes that it would make; return its id."""
         with self._database.write() as connection, Session(connection) as session:
             kept = session.merge(entry)
             session.flush()
             import_id = kept.id or 0
+            if largest:
+                session.exec(delete(ImportChange).where(col(ImportChange.import_id) == import_id))
+            for position, change in enumerate(largest, 1):
+                session.add(ImportChange(import_id=import_id, position=position, **change._asdict()))
             session.commit()
         return import_id
 

@@ -276,6 +276,17 @@ class Registry:
             session.commit()
         return was_failing
 
+    def trust(self, source_id: int, now: int) -> None:
+        """Note that an import was taken in that a person, or the archive, vouched for."""
+        with self._database.write() as connection, Session(connection) as session:
+            session.get_one(Source, source_id).trusted_at = now
+            session.commit()
+
+    def trusted_at(self, source_id: int) -> int | None:
+        """Tell when one was last taken in (ms since the epoch); None = never."""
+        with self._database.read() as connection, Session(connection) as session:
+            return session.get_one(Source, source_id).trusted_at
+
     def source_failed(self, source_id: int, failure: str, now: int) -> bool:
         """Note that a source could not be read; tell whether that is new."""
         with self._database.write() as connection, Session(connection) as session:

@@ -5,12 +5,13 @@ on a million rows while pushes go on.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import dataclass, replace
+from enum import IntEnum, StrEnum
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Final, NamedTuple, Self
 
 from state import dialect
+from state.losses import Earlier, lost_since
 from state.registry import SLICE_ROWS
 
 
@@ -23,6 +24,16 @@ class Duplicates(StrEnum):
     MIN = "min"
 
 
+class Missed(IntEnum):
+    """What the last accepted snapshot said of a stock level."""
+
+    LISTED = 0
+    SURELY = 1
+    """It is missing; from the next one too, that counts as twice in a row."""
+    PERHAPS = 2
+    """It is missing, but one of the rows whose SKU cannot be read may be its."""
+
+
 class StagedRow(NamedTuple):
     """A row that cannot be taken: where it stands, and how often or by whom its key is claimed."""
 
@@ -33,7 +44,7 @@ class StagedRow(NamedTuple):
 
 
 class StockChange(NamedTuple):
-    """A stock level as it is to be stored. `line`: where the import says it."""
+    """A stock level as it is to be stored. `line`: where the import says it; `missed`: see `Missed`."""
 
     sku: str
     location: str
@@ -42,15 +53,27 @@ class StockChange(NamedTuple):
     missed: int
 
 
+class Largest(NamedTuple):
+    """One of an import's largest changes. `before` None = new; `missing`: the import does not list it."""
+
+    sku: str
+    location: str
+    before: int | None
+    after: int
+    missing: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """How an import differs from what its source said before; counts of SKU and location pairs.
 
     `known` is what the source last listed, `known_shown` of it above zero, `known_units` its total;
     `units_after` the total if what is missing counts for nothing. `missing` of the known are not in the
-    import; `missing_shown` counts all above zero that are not, however long. `rows` are the import's own.
+    import; `missing_shown` counts all above zero that are not, however long. `relisted` were missing, and are
+    back with the same quantity. `rows` are the import's own; `levels` all that the source ever said.
     """
 
+    levels: int
     known: int
     known_shown: int
     known_units: int
@@ -62,11 +85,18 @@ class Comparison:
     up: int
     down: int
     zeroed: int
+    relisted: int
+    earlier: Earlier
 
     @property
     def changed(self) -> int:
         """How many stock levels will be new or different."""
         return self.new + self.up + self.down + self.zeroed
+
+    @property
+    def says_something(self) -> bool:
+        """Tell whether anything is different: a quantity, or what is listed."""
+        return bool(self.changed or self.missing or self.relisted)
 
 
 _STAGED = """CREATE TEMP TABLE staged (
@@ -75,6 +105,8 @@ _STAGED = """CREATE TEMP TABLE staged (
 _CHANGE = """CREATE TEMP TABLE change (
   sku TEXT NOT NULL, location TEXT NOT NULL, quantity INTEGER NOT NULL, line INTEGER NOT NULL,
   missed INTEGER NOT NULL, before INTEGER, was_missed INTEGER NOT NULL, danger INTEGER NOT NULL)"""
+_DECREASES = "missed = 0 AND quantity < before AND (quantity > 0 OR ?)"
+LARGEST: Final = 10
 _MERGE = {
     Duplicates.REJECT: "",
     Duplicates.SUM: "quantity = coalesce(quantity + excluded.quantity, quantity, excluded.quantity), ",
@@ -145,26 +177,32 @@ class Staging:
             "DELETE FROM staged WHERE sku = ? AND location = ?", [row[:2] for row in rows]
         )
 
-    def compare(self, *, whole: bool, zero_missing: bool) -> Comparison:
+    def compare(self, *, whole: bool, zero_missing: bool, sure: bool, since: int) -> Comparison:
         """Find what changes. `whole`: the import lists all that its source has.
 
-        `zero_missing`: what was missing from the last accepted snapshot too goes to zero.
+        `zero_missing`: what was surely missing from the last accepted snapshot too goes to zero. `sure`: what
+        is missing is so surely. `since`: the time an hour ago.
         """
         self._find_changes()
-        missing, missing_shown, missing_units = self._find_missing(zero=zero_missing) if whole else (0, 0, 0)
-        known, known_shown, known_units = self._one(
-            "SELECT count(*), coalesce(sum(quantity > 0), 0), coalesce(sum(quantity), 0) FROM main.stock"
-            " WHERE source_id = ? AND missed = 0",
+        missing = missing_shown = missing_units = 0
+        if whole:
+            word = Missed.SURELY if sure else Missed.PERHAPS
+            missing, missing_shown, missing_units = self._find_missing(word, zero=zero_missing and sure)
+        levels, known, known_shown, known_units = self._one(
+            "SELECT count(*), coalesce(sum(missed = 0), 0), coalesce(sum(missed = 0 AND quantity > 0), 0),"
+            " coalesce(sum(CASE WHEN missed = 0 THEN quantity END), 0) FROM main.stock WHERE source_id = ?",
             self._source_id,
         )
-        new, up, down, zeroed, gained = self._one(
+        new, up, down, zeroed, relisted, gained = self._one(
             "SELECT coalesce(sum(before IS NULL), 0), coalesce(sum(quantity > before), 0),"
             " coalesce(sum(quantity < before AND quantity > 0), 0),"
             " coalesce(sum(quantity = 0 AND before > 0), 0),"
+            " coalesce(sum(was_missed > 0 AND missed = 0 AND quantity = before), 0),"
             " coalesce(sum(CASE WHEN missed THEN 0 WHEN was_missed THEN quantity"
             "   ELSE quantity - coalesce(before, 0) END), 0) FROM change"
         )
         return Comparison(
+            levels=levels,
             known=known,
             known_shown=known_shown,
             known_units=known_units,
@@ -176,6 +214,8 @@ class Staging:
             up=up,
             down=down,
             zeroed=zeroed,
+            relisted=relisted,
+            earlier=lost_since(self._connection, self._source_id, since),
         )
 
     def _find_changes(self) -> None:
@@ -189,17 +229,18 @@ class Staging:
             (self._source_id,),
         )
 
-    def _find_missing(self, *, zero: bool) -> list[int]:
-        """Note what is absent for the first time, and count it: pairs and units; of all absent, the shown."""
+    def _find_missing(self, word: Missed, *, zero: bool) -> list[int]:
+        """Note what is absent, and count it: pairs and units absent for the first time; of all, the shown."""
         absent = (
             "FROM main.stock k WHERE k.source_id = ? AND NOT EXISTS"
             " (SELECT 1 FROM staged s WHERE s.sku = k.sku AND s.location = k.location)"
         )
+        twice = f"{int(zero)} AND k.missed = {Missed.SURELY:d}"
         self._connection.execute(
-            "INSERT INTO change SELECT k.sku, k.location, CASE WHEN ? AND k.missed > 0 THEN 0"
-            f" ELSE k.quantity END, k.line, 1, k.quantity, k.missed, 0 {absent}"
-            " AND (k.missed = 0 OR (? AND k.quantity > 0))",
-            (int(zero), self._source_id, int(zero)),
+            f"INSERT INTO change SELECT k.sku, k.location, CASE WHEN {twice} THEN 0"
+            f" ELSE k.quantity END, k.line, {word:d}, k.quantity, k.missed, 0 {absent}"
+            f" AND (k.missed <> {word:d} OR ({twice} AND k.quantity > 0))",
+            (self._source_id,),
         )
         return self._one(
             "SELECT coalesce(sum(k.missed = 0), 0), coalesce(sum(k.quantity > 0), 0),"
@@ -207,14 +248,51 @@ class Staging:
             self._source_id,
         )
 
+    def decreases(self, found: Comparison, *, to_zero: bool) -> Comparison:
+        """Tell how the decreases alone differ, those to zero with them or not; what is missing is none."""
+        down, zeroed, lost = self._one(
+            "SELECT coalesce(sum(quantity > 0), 0), coalesce(sum(quantity = 0), 0),"
+            " coalesce(sum(CASE WHEN was_missed THEN 0 ELSE before - quantity END), 0)"
+            f" FROM change WHERE {_DECREASES}",
+            int(to_zero),
+        )
+        return replace(
+            found,
+            units_after=found.known_units - lost,
+            missing=0,
+            missing_shown=0,
+            new=0,
+            up=0,
+            down=down,
+            zeroed=zeroed,
+            relisted=0,
+        )
+
+    def largest(self) -> list[Largest]:
+        """Give the largest changes by units; then the largest of what is missing and would stay."""
+        rows = self._connection.execute(
+            "SELECT sku, location, before, quantity, missed FROM change"
+            " ORDER BY abs(quantity - coalesce(before, 0)) DESC, coalesce(before, 0) DESC, sku, location"
+            " LIMIT ?",
+            (LARGEST,),
+        )
+        return [Largest(sku, location, was, then, bool(missed)) for sku, location, was, then, missed in rows]
+
     def _one(self, sql: str, *parameters: int) -> list[int]:
         return list(self._connection.execute(sql, parameters).fetchone())
 
     def changes(self) -> Iterator[list[StockChange]]:
         """Give what changes in slices, the dangerous direction first."""
-        cursor = self._connection.execute(
-            "SELECT sku, location, quantity, line, missed FROM change ORDER BY danger, rowid"
+        return self._slices("SELECT sku, location, quantity, line, missed FROM change")
+
+    def lowered(self, *, to_zero: bool) -> Iterator[list[StockChange]]:
+        """Give the decreases in slices, and nothing that they say of what is missing."""
+        return self._slices(
+            f"SELECT sku, location, quantity, line, was_missed FROM change WHERE {_DECREASES}", int(to_zero)
         )
+
+    def _slices(self, select: str, *parameters: int) -> Iterator[list[StockChange]]:
+        cursor = self._connection.execute(f"{select} ORDER BY danger, rowid", parameters)
         while rows := cursor.fetchmany(SLICE_ROWS):
             yield [StockChange(*row) for row in rows]
 

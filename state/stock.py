@@ -56,11 +56,18 @@ class StockBook:
                 " import_id = CASE WHEN quantity = excluded.quantity THEN import_id"
                 "   ELSE excluded.import_id END,"
                 " line = CASE WHEN quantity = excluded.quantity THEN line ELSE excluded.line END,"
-                " missed = excluded.missed"
+                " missed = excluded.missed,"
+                " zeroed_at = CASE WHEN excluded.quantity > 0 THEN NULL WHEN quantity > 0 THEN ?"
+                "   ELSE zeroed_at END,"
+                " missing_at = CASE WHEN excluded.missed = 0 THEN NULL WHEN missed = 0 THEN ?"
+                "   ELSE missing_at END"
                 # Another source may have said it since this import was compared: then it is that one's.
                 " WHERE source_id = excluded.source_id"
                 " OR NOT (SELECT active FROM source o WHERE o.id = stock.source_id)",
-                [(c.sku, c.location, source_id, c.quantity, import_id, c.line, c.missed) for c in changes],
+                [
+                    (c.sku, c.location, source_id, c.quantity, import_id, c.line, c.missed, now, now)
+                    for c in changes
+                ],
             )
             _touch(connection, {change.sku for change in changes})
             for channel_id, plan in self._plans.items():

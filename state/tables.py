@@ -33,13 +33,22 @@ class Source(SQLModel, table=True):
     """As of when its data is: the file's modification time, or the time of the poll."""
     failing_since: int | None = None
     failure: str = ""
+    trusted_at: int | None = None
+    """When an import was taken in that a person or the archive vouched for: guards look no further back."""
+
+
+def _counted() -> Any:
+    return Field(default=0, sa_column_kwargs={"server_default": text("0")})
 
 
 class Import(SQLModel, table=True):
     """One file, or one poll that changed something."""
 
     __tablename__ = "import"
-    __table_args__ = (Index("import_by_source", "source_id", "state"),)
+    __table_args__ = (
+        Index("import_by_source", "source_id", "state"),
+        Index("import_applied", "source_id", "at", sqlite_where=text("state = 'applied'")),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     source_id: int = Field(foreign_key="source.id")
@@ -64,13 +73,47 @@ class Import(SQLModel, table=True):
     claimed: str = ""
     """The name of its claimed file, empty once that lies where it belongs."""
     approved_at: int | None = None
+    known: int = _counted()
+    new: int = _counted()
+    up: int = _counted()
+    down: int = _counted()
+    newly_missing: int = _counted()
+    """Of what is missing, what the last snapshot still listed."""
+    units_before: int = _counted()
+    decreased: int = _counted()
+    """Stock levels that were lowered while it is, or was, held."""
+    held_at: int | None = None
+    """When it was last held; what a crash cut off then was not let through by anyone."""
+    notes: str = Field(default="", sa_column_kwargs={"server_default": text("''")})
+    """What a person should know of how it was read, a line each."""
+
+
+class ImportChange(SQLModel, table=True):
+    """One of the largest changes that an import would make: kept when it is held."""
+
+    __tablename__ = "import_change"
+
+    import_id: int = Field(primary_key=True, foreign_key="import.id")
+    position: int = Field(primary_key=True)
+    """1 is the largest."""
+    sku: str
+    location: str
+    before: int | None
+    """None = new."""
+    after: int
+    missing: int
+    """1: the import does not list it."""
 
 
 class Stock(SQLModel, table=True):
     """A stock level: the quantity of one SKU at one location, as one source last said it."""
 
     __tablename__ = "stock"
-    __table_args__: Any = {"sqlite_with_rowid": False}
+    __table_args__: Any = (
+        Index("stock_zeroed", "source_id", "zeroed_at", sqlite_where=text("zeroed_at IS NOT NULL")),
+        Index("stock_missing", "source_id", "missing_at", sqlite_where=text("missing_at IS NOT NULL")),
+        {"sqlite_with_rowid": False},
+    )
 
     sku: str = Field(primary_key=True)
     location: str = Field(primary_key=True)
@@ -79,7 +122,11 @@ class Stock(SQLModel, table=True):
     import_id: int
     line: int
     missed: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
-    """How many accepted snapshots in a row did not list it."""
+    """0: the last accepted snapshot listed it. Else `state.staging.Missed`."""
+    zeroed_at: int | None = None
+    """When it went from above zero to zero; empty while it is above zero, or where it never was."""
+    missing_at: int | None = None
+    """When a snapshot first did not list it; empty while it is listed."""
 
 
 class Channel(SQLModel, table=True):

@@ -134,7 +134,7 @@ async def _assemble(config: Config, world: World, database: Database) -> App:
     book = StockBook(database, plans)
     book.doubtful = database.lost
     settling = {names[name]: settling_ms(channel) for name, channel in config.channels.items()}
-    timekeeping = Timekeeping(database, world.clock, plans, settling)
+    timekeeping = Timekeeping(database, world.clock, plans, settling, list(source_ids.values()))
     app = App(config, world, database, registry, Imports(database), book, timekeeping, channel_ids=names)
     await _reconcile_state(app, plans, stale)
     await timekeeping.begin()
@@ -246,6 +246,7 @@ def source_terms(name: str, source: SourceConfig, source_id: int) -> SourceTerms
         duplicates=Duplicates(source.duplicates),
         zero_missing=source.missing == "zero",
         guard=Guard(guard.max_missing, guard.max_zeroed, guard.max_drop, guard.max_bad_rows),
+        lower_on_hold=source.on_hold == "decreases",
     )
 
 

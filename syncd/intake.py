@@ -5,21 +5,25 @@ transactions, the dangerous direction first. A crash between two of them resumes
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol, TypeVar
 
 from state.database import Database
 from state.imports import Imports
 from state.records import ImportState
 from state.registry import Registry
-from state.staging import Comparison, Duplicates, Staging
+from state.staging import Comparison, Staging, StockChange
 from state.stock import StockBook
 from state.tables import Import
 from syncd.clock import Clock
-from syncd.core.guards import Guard, looks_wrong, too_many_bad
+from syncd.core.guards import WINDOW_MS, looks_wrong, too_many_bad
+from syncd.incoming import Incoming, SourceTerms, Verdict, is_cut_off_hold, record_of
 from syncd.logs import get_logger
-from syncd.sources.rows import BadRow, KnownSkus, ReadReport, Row, SourceUnreachable, SourceUnreadable, shown
+from syncd.sources.rows import BadRow, ReadReport, SourceUnreachable, SourceUnreadable, shown
+
+__all__ = ["Incoming", "Intake", "IntakeParts", "SourceTerms", "Verdict", "see_out"]
 
 T = TypeVar("T")
 CLOCKS_MAY_DIFFER_MS = 600_000
@@ -31,57 +35,6 @@ class Blocking(Protocol):
     def __call__(self, function: Callable[[], T], /) -> Awaitable[T]:
         """Return what the function returns."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class SourceTerms:
-    """How one source's imports are judged. `contents`: `snapshot` or `changes`."""
-
-    source_id: int
-    name: str
-    contents: str
-    duplicates: Duplicates
-    zero_missing: bool
-    guard: Guard
-
-
-@dataclass(frozen=True, slots=True)
-class Incoming:
-    """One file or poll, before anything is known of it.
-
-    `rows` reads it, given the known SKUs and a report to fill; `verify` raises where it changed
-    meanwhile. `data_at`: as of when its data is (ms since the epoch). `claimed`: the claimed file's entry.
-    `import_id`: the import that it continues; `trusted`: a person, or an earlier judgement, let it through;
-    `resumed`: a crash cut it off when part of it was stored; `approved`: the hold that a person let through.
-    """
-
-    name: str
-    data_at: int
-    rows: Callable[[KnownSkus, ReadReport], Iterator[Row]]
-    verify: Callable[[], None]
-    sha256: str = ""
-    claimed: str = ""
-    import_id: int | None = None
-    trusted: bool = False
-    approved: Import | None = None
-    resumed: bool = False
-
-    @property
-    def is_file(self) -> bool:
-        """Tell a file from a poll."""
-        return bool(self.sha256)
-
-
-@dataclass(slots=True)
-class Verdict:
-    """What became of an import. `comparison` is None where it was not compared."""
-
-    state: ImportState
-    reason: str = ""
-    data_at: int = 0
-    import_id: int | None = None
-    comparison: Comparison | None = None
-    report: ReadReport = field(default_factory=ReadReport)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +67,20 @@ class Intake:
         early = self._needless(incoming)
         if early is not None:
             return self._close(incoming, early)
+        kept = None if incoming.import_id is None else self._parts.imports.get(incoming.import_id)
         staging = Staging(self._parts.database.path, self._terms.source_id, self._terms.duplicates)
         report = ReadReport()
+        since = self._an_hour_ago()
         try:
-            work = self._parts.blocking(lambda: self._compare(staging, incoming, report))
+            work = self._parts.blocking(lambda: self._compare(staging, incoming, report, since))
             comparison = await see_out(work, staging.interrupt)
-            verdict = self._judge(incoming, comparison, report)
-            if verdict.state is ImportState.APPLIED:
-                await self._apply(incoming, verdict, staging)
+            if kept is not None and is_cut_off_hold(kept):
+                verdict = Verdict(
+                    ImportState.HELD, kept.reason, import_id=kept.id, comparison=comparison, report=report
+                )
+            else:
+                verdict = self._judge(incoming, comparison, report)
+            await self._do(incoming, verdict, staging)
         except SourceUnreachable:
             raise
         except SourceUnreadable as refusal:
@@ -131,6 +90,12 @@ class Intake:
         finally:
             staging.close()
         return self._close(incoming, verdict)
+
+    def _an_hour_ago(self) -> int:
+        """Give the time up to which guards look back: an hour, or to what a person let through."""
+        return max(
+            self._parts.clock.now() - WINDOW_MS, self._parts.registry.trusted_at(self._terms.source_id) or 0
+        )
 
     def _as_of(self, last: Import, incoming: Incoming) -> int:
         """Tell how old the last import is, compared with this one.
@@ -154,7 +119,7 @@ class Intake:
             return Verdict(ImportState.SUPERSEDED, f"older than import {last.id}, the last applied")
         return None
 
-    def _compare(self, staging: Staging, incoming: Incoming, report: ReadReport) -> Comparison:
+    def _compare(self, staging: Staging, incoming: Incoming, report: ReadReport, since: int) -> Comparison:
         """Read it all and compare it with what the source said before; in a worker thread.
 
         What is resumed zeroes nothing: its own first part may have noted what is missing.
@@ -169,7 +134,9 @@ class Intake:
             report.add_bad(BadRow(row.line, "sku", shown(row.sku), reason), identified=True)
         return staging.compare(
             whole=self._terms.contents == "snapshot",
-            zero_missing=self._terms.zero_missing and not report.unidentified and not incoming.resumed,
+            zero_missing=self._terms.zero_missing and not incoming.resumed,
+            sure=not report.unidentified,
+            since=since,
         )
 
     def _judge(self, incoming: Incoming, comparison: Comparison, report: ReadReport) -> Verdict:
@@ -182,11 +149,51 @@ class Intake:
             return Verdict(ImportState.HELD, doubt, comparison=comparison, report=report)
         return Verdict(ImportState.APPLIED, comparison=comparison, report=report)
 
+    async def _do(self, incoming: Incoming, verdict: Verdict, staging: Staging) -> None:
+        """Store what a verdict lets through."""
+        if verdict.state is ImportState.APPLIED:
+            await self._apply(incoming, verdict, staging)
+        elif verdict.state is ImportState.HELD:
+            verdict.largest = await see_out(self._parts.blocking(staging.largest), staging.interrupt)
+            if self._terms.lower_on_hold:
+                await self._lower(incoming, verdict, staging)
+
     async def _apply(self, incoming: Incoming, verdict: Verdict, staging: Staging) -> None:
-        """Store what changes. A poll that changes no quantity leaves no record."""
-        if incoming.is_file or (verdict.comparison and verdict.comparison.changed):
+        """Store what changes. A poll that says nothing new leaves no record."""
+        news = verdict.comparison is not None and verdict.comparison.says_something
+        if incoming.is_file or incoming.import_id is not None or news:
             verdict.import_id = self._record(incoming, verdict, ImportState.APPLYING)
-        slices = staging.changes()
+        await self._store(verdict, staging, staging.changes())
+
+    async def _lower(self, incoming: Incoming, verdict: Verdict, staging: Staging) -> None:
+        """Apply the decreases of what is held, if they are plausible by themselves: they prevent overselling.
+
+        Else only those that leave something. A file resumes in this after a crash; a poll comes again anyway.
+        """
+        for to_zero in (True, False):
+            work = self._parts.blocking(partial(self._plausible_decreases, verdict, staging, to_zero=to_zero))
+            if decreased := await see_out(work, staging.interrupt):
+                break
+        else:
+            return
+        if verdict.import_id is None:
+            verdict.decreased = decreased
+            again = incoming if incoming.is_file else self._as_held_before(incoming, verdict)
+            during = ImportState.APPLYING if incoming.is_file else ImportState.HELD
+            verdict.import_id = self._record(again, verdict, during)
+        self._log.info("decreases_applied", import_id=verdict.import_id, decreases=decreased)
+        await self._store(verdict, staging, staging.lowered(to_zero=to_zero))
+
+    def _plausible_decreases(self, verdict: Verdict, staging: Staging, *, to_zero: bool) -> int:
+        """Count the decreases, those to zero with them or not; none where the guards would hold them."""
+        if verdict.comparison is None:
+            return 0
+        alone = staging.decreases(verdict.comparison, to_zero=to_zero)
+        return alone.changed if looks_wrong(alone, self._terms.guard, whole=False) is None else 0
+
+    async def _store(
+        self, verdict: Verdict, staging: Staging, slices: Iterator[Sequence[StockChange]]
+    ) -> None:
         while changes := await see_out(self._parts.blocking(lambda: next(slices, None)), staging.interrupt):
             now = self._parts.clock.now()
             self._parts.book.apply(verdict.import_id or 0, self._terms.source_id, changes, now)
@@ -197,6 +204,8 @@ class Intake:
         """Record what became of it, and what that means for imports that wait."""
         verdict.data_at = max(verdict.data_at, incoming.data_at)
         if verdict.import_id is not None:
+            if verdict.state is ImportState.APPLIED and self._is_vouched_for(incoming):
+                self._parts.registry.trust(self._terms.source_id, self._parts.clock.now())
             self._parts.imports.close(verdict.import_id, verdict.state)
         elif incoming.is_file:
             verdict.import_id = self._record(incoming, verdict, verdict.state)
@@ -205,19 +214,37 @@ class Intake:
         self._conclude(incoming, verdict)
         return verdict
 
+    def _is_vouched_for(self, incoming: Incoming) -> bool:
+        """Tell what a person let through, or the archive, from what guards let through before a crash."""
+        if not incoming.trusted or incoming.import_id is None or not incoming.claimed:
+            return incoming.trusted
+        kept = self._parts.imports.get(incoming.import_id)
+        return kept is not None and kept.approved_at is not None
+
     def _close_poll(self, incoming: Incoming, verdict: Verdict) -> Verdict:
         """Record a poll that is not applied; one that is held again says so in the record of the first."""
         last = self._parts.imports.latest(self._terms.source_id)
-        if last is not None and last.state == verdict.state == ImportState.HELD:
-            again = replace(incoming, import_id=last.id)
+        if verdict.state is ImportState.HELD:
+            again = self._as_held_before(incoming, verdict)
             verdict.import_id = self._record(again, verdict, verdict.state)
+            self._conclude(incoming, verdict)
         elif last is None or (last.state, last.reason) != (verdict.state, verdict.reason):
             verdict.import_id = self._record(incoming, verdict, verdict.state)
             self._conclude(incoming, verdict)
         return verdict
 
+    def _as_held_before(self, incoming: Incoming, verdict: Verdict) -> Incoming:
+        """Give a poll the record of the last one, if that is held."""
+        last = self._parts.imports.latest(self._terms.source_id)
+        if last is None or last.state != ImportState.HELD:
+            return incoming
+        verdict.again = True
+        return replace(incoming, import_id=last.id)
+
     def _conclude(self, incoming: Incoming, verdict: Verdict) -> None:
-        """Tell of an import, and of what it replaces."""
+        """Tell of an import, and of what it replaces; of one that is held again, it was told."""
+        if verdict.again:
+            return
         if verdict.state in {ImportState.APPLIED, ImportState.HELD}:
             self._supersede_held(incoming, verdict.import_id)
         if verdict.import_id is not None:
@@ -233,29 +260,10 @@ class Intake:
                 self._parts.imports.close(entry.id, ImportState.SUPERSEDED, reason=f"replaced by {by}")
 
     def _record(self, incoming: Incoming, verdict: Verdict, state: ImportState) -> int:
-        report, comparison = verdict.report, verdict.comparison
-        entry = Import(
-            id=incoming.import_id,
-            source_id=self._terms.source_id,
-            name=incoming.name,
-            contents=self._terms.contents,
-            state=state,
-            at=self._parts.clock.now(),
-            data_at=max(verdict.data_at, incoming.data_at),
-            sha256=incoming.sha256,
-            format=report.format,
-            rows=report.rows,
-            changed=comparison.changed if comparison and state is not ImportState.REJECTED else 0,
-            bad=report.bad,
-            blank=report.blank,
-            negative=report.negative,
-            missing=comparison.missing_shown if comparison else 0,
-            zeroed=comparison.zeroed if comparison else 0,
-            units_after=comparison.units_after if comparison else 0,
-            reason=verdict.reason,
-            claimed=incoming.claimed,
-        )
-        return self._parts.imports.record(entry)
+        kept = None if incoming.import_id is None else self._parts.imports.get(incoming.import_id)
+        now = self._parts.clock.now()
+        entry = record_of(self._terms, incoming, verdict, state=state, now=now, kept=kept)
+        return self._parts.imports.record(entry, verdict.largest)
 
     def _report(self, incoming: Incoming, verdict: Verdict) -> None:
         event = f"import_{verdict.state}"
@@ -268,6 +276,8 @@ class Intake:
         }
         if verdict.reason:
             facts["reason"] = verdict.reason
+        if verdict.decreased:
+            facts["decreased"] = verdict.decreased
         serious = verdict.state in {ImportState.HELD, ImportState.REJECTED}
         (self._log.warning if serious else self._log.info)(event, **facts)
 

@@ -1,13 +1,15 @@
 """Keeping stored times true to a wall clock that may be set, while syncd runs or while it does not."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from state.database import Database
+from state.losses import forget_future, move_losses
 from state.registry import ChannelPlan
 from state.waiting import LongestWaits, bring_near, move_waits, put_off_repetitions
 from syncd.clock import Clock
 from syncd.core.backoff import LISTING_BASE_SECONDS, LISTING_MOST_SECONDS
+from syncd.core.guards import WINDOW_MS
 from syncd.core.pacing import LONGEST_PAUSE_SECONDS
 from syncd.core.settling import PROBE_UNLISTED_MS
 from syncd.delivery import PROBE_HOLD_SECONDS
@@ -15,7 +17,7 @@ from syncd.logs import get_logger
 
 
 class Timekeeping:
-    """Keeps the stored times of all channels true to the wall clock.
+    """Keeps the stored times of all channels, and of what sources lost, true to the wall clock.
 
     A repetition keeps its settling time, whichever way the clock is set; a time asleep counts as set forth.
     What else waits comes at the time it would have come, or earlier.
@@ -27,12 +29,14 @@ class Timekeeping:
         clock: Clock,
         plans: Mapping[int, ChannelPlan],
         settling: Mapping[int, int],
+        sources: Collection[int],
     ) -> None:
-        """`plans` and `settling` (ms): by the ids of the channels."""
+        """`plans` and `settling` (ms): by the ids of the channels. `sources`: their ids."""
         self._database = database
         self._clock = clock
         self._plans = plans
         self._settling = settling
+        self._sources = sources
 
     async def mind(self) -> bool:
         """Take over that the wall clock was set, if it was, and tell so."""
@@ -41,9 +45,12 @@ class Timekeeping:
             return False
         get_logger("clock").warning("clock_changed", seconds=round(seconds, 3))
         before = self._clock.now()
+        by = int(seconds * 1000)
         with self._clock.taking_over(seconds):
+            for source_id in self._sources:
+                for _ in move_losses(self._database, source_id, before=before, by=by, window=WINDOW_MS):
+                    await asyncio.sleep(0)
             for channel_id, settling in self._settling.items():
-                by = int(seconds * 1000)
                 for _ in move_waits(self._database, channel_id, before=before, by=by, settling=settling):
                     await asyncio.sleep(0)
         await self.bring_near()
@@ -51,6 +58,9 @@ class Timekeeping:
 
     async def begin(self) -> None:
         """Meet the times that the last process left, whatever the wall clock did since."""
+        for source_id in self._sources:
+            for _ in forget_future(self._database, source_id, self._clock.now(), WINDOW_MS):
+                await asyncio.sleep(0)
         for channel_id, settling in self._settling.items():
             until = self._clock.now() + settling
             for _ in put_off_repetitions(self._database, channel_id, until, settling):

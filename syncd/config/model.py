@@ -93,6 +93,8 @@ class _Source(Table):
     path: LocalPath
     duplicates: Literal["reject", "sum", "last", "min"] = "reject"
     missing: Literal["keep", "zero"] = "keep"
+    on_hold: Literal["nothing", "decreases"] = "nothing"
+    """What of an import applies while it is held."""
     max_age: Seconds = 24 * 3600.0
     guard: GuardConfig = GuardConfig()
 

@@ -6,6 +6,8 @@ from state.staging import Comparison
 
 LEAST_ZEROED = 20
 PPM = 1_000_000
+WINDOW_MS = 3_600_000
+"""How far back losses add up: many small imports must not do what one is held for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,40 +28,73 @@ def too_many_bad(bad: int, rows: int, guard: Guard) -> str | None:
 
 
 def looks_wrong(found: Comparison, guard: Guard, *, whole: bool) -> str | None:
-    """Say why an import is held; None if it is plausible. `whole`: it lists all that its source has."""
-    if not found.known:
-        return _first(found) if whole else None
-    reasons = []
-    if guard.max_missing is not None and found.missing * PPM > guard.max_missing * found.known:
-        reasons.append(
-            f"{found.missing:,} of {found.known:,} known SKUs are missing"
-            f" (max_missing = {_share(guard.max_missing)})"
-        )
-    if (
-        guard.max_zeroed is not None
-        and found.zeroed >= LEAST_ZEROED
-        and found.zeroed * PPM > guard.max_zeroed * found.known_shown
-    ):
-        reasons.append(
-            f"{found.zeroed:,} of {found.known_shown:,} SKUs above zero go to zero"
-            f" (max_zeroed = {_share(guard.max_zeroed)})"
-        )
-    drop = found.known_units - found.units_after
-    if guard.max_drop is not None and drop * PPM > guard.max_drop * found.known_units:
-        reasons.append(
-            f"units fall from {found.known_units:,} to {found.units_after:,}"
-            f" (max_drop = {_share(guard.max_drop)})"
-        )
-    return "; ".join(reasons) or None
+    """Say why an import is held; None if it is plausible. `whole`: it lists all that its source has.
+
+    What was lost within the hour adds to what this import loses, and is held against the import only if it
+    loses something itself. So imports that lose nothing else than SKUs, one after the other, lose no more
+    within an hour than one is allowed to; what they add meanwhile widens the share as it does for one.
+    """
+    reasons = [_lists_nothing(found) if whole else None, _missing(found, guard), _zeroed(found, guard)]
+    return "; ".join(reason for reason in [*reasons, _drop(found, guard)] if reason is not None) or None
 
 
-def _first(found: Comparison) -> str | None:
-    """The first snapshot of a source must show some stock: nothing tells an empty shop from a bad export."""
-    if not found.rows:
+def _lists_nothing(found: Comparison) -> str | None:
+    """A first snapshot must show some stock, and none takes all away: who would tell it from a bad export?"""
+    if not found.levels and not found.rows:
         return "the first snapshot of this source lists no SKU"
-    if not found.units_after:
+    if not found.levels and not found.units_after:
         return f"the first snapshot of this source shows zero for all its {found.rows:,} SKUs"
+    if found.missing and not found.rows:
+        return f"it lists no SKU at all, of {found.known:,} known"
     return None
+
+
+def _missing(found: Comparison, guard: Guard) -> str | None:
+    if guard.max_missing is None:
+        return None
+    lost = _lost(found.missing, found.known, found.earlier.missing, guard.max_missing)
+    if lost is None:
+        return None
+    limit = f"(max_missing = {_share(guard.max_missing)})"
+    return f"{lost[0]:,} of {lost[1]:,} known SKUs are missing{lost[2]} {limit}"
+
+
+def _zeroed(found: Comparison, guard: Guard) -> str | None:
+    if guard.max_zeroed is None:
+        return None
+    lost = _lost(found.zeroed, found.known_shown, found.earlier.zeroed, guard.max_zeroed, least=LEAST_ZEROED)
+    if lost is None:
+        return None
+    return (
+        f"{lost[0]:,} of {lost[1]:,} SKUs above zero go to zero{lost[2]}"
+        f" (max_zeroed = {_share(guard.max_zeroed)})"
+    )
+
+
+def _lost(now: int, of: int, earlier: int, limit: int, *, least: int = 1) -> tuple[int, int, str] | None:
+    """Say how many are lost of how many, and in what time, if that is too many: by itself, or in sum."""
+    if not now:
+        return None
+    for lost, before, within in ((now, of, ""), (now + earlier, of + earlier, " within an hour")):
+        if lost >= least and _beyond(lost, before, limit):
+            return lost, before, within
+    return None
+
+
+def _drop(found: Comparison, guard: Guard) -> str | None:
+    """Compare units with the last import that was applied in full, which a hold may have gone below since."""
+    if guard.max_drop is None or found.units_after >= found.known_units:
+        return None
+    last = max(found.known_units, found.earlier.last_units or 0)
+    for before, within in ((last, ""), (found.earlier.units or 0, " within an hour")):
+        if _beyond(before - found.units_after, before, guard.max_drop):
+            fall = f"units fall from {before:,} to {found.units_after:,}"
+            return f"{fall}{within} (max_drop = {_share(guard.max_drop)})"
+    return None
+
+
+def _beyond(part: int, whole: int, limit: int) -> bool:
+    return part * PPM > limit * whole
 
 
 def _share(ppm: int) -> str:

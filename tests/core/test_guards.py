@@ -2,16 +2,17 @@ from dataclasses import replace
 
 import pytest
 
+from state.losses import Earlier
 from state.staging import Comparison
 from syncd.core.guards import Guard, looks_wrong, too_many_bad
 
 OFF = Guard(None, None, None, None)
 CALM = Comparison(
-    known=1_000, known_shown=1_000, known_units=10_000, units_after=10_000, rows=1_000,
+    levels=1_000, relisted=0, earlier=Earlier(), known=1_000, known_shown=1_000, known_units=10_000, units_after=10_000, rows=1_000,
     missing=0, missing_shown=0, new=0, up=0, down=0, zeroed=0,
 )  # fmt: skip
 FIRST = Comparison(
-    known=0, known_shown=0, known_units=0, units_after=50, rows=10, missing=0, missing_shown=0,
+    levels=0, relisted=0, earlier=Earlier(), known=0, known_shown=0, known_units=0, units_after=50, rows=10, missing=0, missing_shown=0,
     new=10, up=0, down=0, zeroed=0,
 )  # fmt: skip
 

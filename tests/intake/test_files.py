@@ -6,6 +6,7 @@ import pytest
 
 from state.records import ImportState
 from state.registry import SLICE_ROWS
+from syncd.core.guards import Guard
 from syncd.intake import Incoming, Intake
 from syncd.sources.rows import SourceUnreachable
 
@@ -18,6 +19,7 @@ def table(quantity: int, count: int, *more: str) -> str:
 
 
 SHOP = table(5, 100)
+STRICT = Guard(200_000, 100_000, 500_000, 50_000)
 EMPTIED = table(0, 100)
 
 
@@ -551,3 +553,83 @@ def test_an_empty_file_is_left_alone(site):
 
     assert site.look() == []
     assert site.files("") == ["stock.csv"]
+
+
+def test_small_losses_add_up_within_an_hour_and_not_beyond(guarded):
+    guarded.drop(SHOP)
+    guarded.look()
+    guarded.seconds += 4000
+    zeroed = "\n".join(["sku,quantity", *(f"S{n:05},{0 if n < 10 else 5}" for n in range(1000)), ""])
+    guarded.drop(table(5, 1000), at=1)
+    assert guarded.states() == [APPLIED]
+    guarded.seconds += 4000
+    for at, upto in ((2, 80), (3, 100)):
+        rows = "\n".join(["sku,quantity", *(f"S{n:05},{0 if n < upto else 5}" for n in range(1000)), ""])
+        guarded.drop(rows, at=at)
+        assert guarded.states() == [APPLIED]
+    rows = "\n".join(["sku,quantity", *(f"S{n:05},{0 if n < 130 else 5}" for n in range(1000)), ""])
+    guarded.drop(rows, at=4)
+
+    (verdict,) = guarded.look()
+
+    assert verdict.state is HELD
+    assert verdict.reason == "130 of 1,000 SKUs above zero go to zero within an hour (max_zeroed = 10%)"
+    guarded.drop(zeroed, at=5)
+    assert guarded.states() == [APPLIED], "what comes back is not lost"
+    guarded.seconds += 3601
+    guarded.drop(rows.replace("S00100,0", "S00100,5"), at=6)
+    assert guarded.states() == [HELD], "119 at once"
+
+
+def test_what_a_person_let_through_does_not_count_within_the_hour(guarded):
+    guarded.drop(SHOP)
+    guarded.look()
+    guarded.drop(table(5, 70), at=1)
+    assert guarded.states() == [HELD]
+    guarded.imports.approve(2, guarded.now())
+    assert guarded.states() == [APPLIED]
+    guarded.drop(table(5, 69), at=2)
+
+    assert guarded.states() == [APPLIED]
+
+
+def test_an_unreadable_sku_is_no_word_on_what_is_missing(site):
+    site.judge_by(zero_missing=True)
+    for at, text in enumerate(("A,1 B,2", "A,2 ,7", "A,3")):
+        site.drop(text, at=at)
+        site.look()
+    assert site.levels() == {"A": 3, "B": 2}, "one word only"
+
+    site.drop("A,4", at=3)
+    site.look()
+    assert site.levels() == {"A": 4, "B": 0}
+
+
+def test_decreases_of_what_is_held_apply_where_that_is_asked_for(site, power_cut):
+    site.judge_by(guard=STRICT, lower_on_hold=True)
+    site.drop(table(5, 100))
+    site.look()
+    site.drop("sku,quantity\nS00000,4\nS00001,0\nS00002,9\nnew,7\n", at=1)
+    site.cut_after = site.slices + 1
+    with pytest.raises(power_cut):
+        site.look()
+
+    site.kill()
+    (verdict,) = site.look()
+
+    assert (verdict.state, verdict.import_id) == (HELD, 2)
+    levels = site.levels()
+    assert (levels["S00000"], levels["S00001"], levels["S00002"], levels["S00003"]) == (4, 0, 5, 5)
+    assert "new" not in levels
+    ((reason, decreased),) = site.rows("SELECT reason, decreased FROM import WHERE id = 2")
+    assert (decreased, reason.endswith("; 2 decreases applied meanwhile")) == (2, True)
+    assert site.rows("SELECT sku, before, after, missing FROM import_change LIMIT 3")[0] == (
+        "new",
+        None,
+        7,
+        0,
+    )
+
+    site.imports.approve(2, site.now())
+    assert site.states() == [APPLIED]
+    assert site.levels()["new"] == 7
