@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from state.import_details import effect_of
 from state.records import ImportState
 from state.tables import Import
 from syncd.app import App
@@ -62,13 +63,17 @@ class Operations:
     async def approve(self, import_id: int) -> dict[str, Any]:
         """Let a held import through, and take it in now."""
         entry = self._held(import_id)
+        with self._app.database.read() as connection:
+            effect = effect_of(connection, import_id)
         self._app.imports.approve(import_id, self._app.world.clock.now())
-        return await self._look_again(entry)
+        return {**await self._look_again(entry), "effect": effect}
 
     async def reject(self, import_id: int) -> dict[str, Any]:
         """Discard a held import; its file goes to `rejected/`."""
         entry = self._held(import_id)
-        self._app.imports.close(import_id, ImportState.REJECTED, reason=f"rejected by hand: {entry.reason}")
+        stays = "; what was decreased meanwhile stays" if entry.decreased else ""
+        reason = f"rejected by hand: {entry.reason}{stays}"
+        self._app.imports.close(import_id, ImportState.REJECTED, reason=reason)
         return await self._look_again(entry)
 
     def _held(self, import_id: int) -> Import:

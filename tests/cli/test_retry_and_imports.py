@@ -64,9 +64,24 @@ def test_beside_a_daemon_it_retries_at_once(failed):
 def test_imports_are_listed_newest_first_in_the_promised_form(holding):
     entries = json.loads(holding.call("imports", "--json").stdout)
     assert [(entry["id"], entry["state"]) for entry in entries] == [(2, "held"), (1, "applied")]
-    assert set(entries[0]) == {"id", "source", "name", "state", "rows", "changed", "bad", "reason", "at"}
+    assert set(entries[1]) == {"id", "source", "name", "state", "rows", "changed", "bad", "reason", "at"}
+    assert set(entries[0]) - set(entries[1]) == {"effect"}
     page = holding.call("imports").stdout
     assert "syncd imports approve 2" in page
+
+
+def test_a_held_import_shows_what_it_would_do(holding):
+    shown = json.loads(holding.call("imports", "show", "2", "--json").stdout)
+    assert shown["effect"]["zeroed"] == 40
+    assert (shown["effect"]["units_before"], shown["effect"]["units_after"]) == (820, 0)
+    assert shown["effect"]["largest"][0] == {
+        "sku": "SKU-40", "location": "", "before": 40, "after": 0, "missing": False
+    }  # fmt: skip
+    assert len(shown["effect"]["largest"]) == 10
+    page = holding.call("imports", "show", "2").stdout
+    assert "SKU-40" in page
+    assert "syncd imports approve 2" in page
+    assert holding.call("imports", "show", "9").exit_code == 2
 
 
 def test_approving_lets_a_held_import_through(holding):
@@ -96,7 +111,7 @@ def test_beside_a_daemon_it_decides(holding):
         read_until(daemon.stderr, "daemon_started")
         answer = holding.run("imports", "approve", "2", "--config", holding.config)
         assert answer.returncode == 0, answer.stderr
-        assert answer.stdout == "import 2, b.csv from erp: applied\n"
+        assert answer.stdout.endswith("\nimport 2, b.csv from erp: applied\n")
         read_until(daemon.stderr, "batch_pushed")
     finally:
         end(daemon)

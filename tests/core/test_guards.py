@@ -1,6 +1,8 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from state.losses import Earlier
 from state.staging import Comparison
@@ -106,3 +108,52 @@ def test_the_reason_says_how_many_and_how_many_are_allowed():
     assert too_many_bad(1_200, 10_000, replace(OFF, max_bad_rows=50_000)) == (
         "1,200 of 10,000 rows are bad, more than max_bad_rows allows (5%)"
     )
+
+
+def test_an_import_that_loses_nothing_is_not_held_for_what_others_lost():
+    earlier = Earlier(zeroed=900, missing=900, units=1_000_000, last_units=10_000)
+
+    assert judged(Guard(1, 1, 1, 1), earlier=earlier) is None
+
+
+def test_units_are_compared_with_an_hour_ago_too():
+    found = judged(replace(OFF, max_drop=500_000), units_after=9_000, earlier=Earlier(units=20_000))
+
+    assert found == "units fall from 20,000 to 9,000 within an hour (max_drop = 50%)"
+
+
+def test_a_snapshot_without_a_sku_takes_nothing_away_even_if_all_guards_are_off():
+    assert "lists no SKU at all" in judged(OFF, rows=0, missing=1_000, units_after=0)
+
+
+@given(st.lists(st.integers(0, 60), min_size=1, max_size=12), st.integers(0, 1_000_000))
+def test_what_is_cut_into_pieces_loses_no_more_than_at_once(pieces, limit):
+    """Zeroed and missing alike: the sum that is let through would be let through at once."""
+    guard = Guard(limit, limit, None, None)
+    through = 0
+    for piece in pieces:
+        rest = 1_000 - through
+        found = replace(
+            CALM, known=rest, known_shown=rest, zeroed=piece, missing=piece,
+            earlier=Earlier(zeroed=through, missing=through),
+        )  # fmt: skip
+        if looks_wrong(found, guard, whole=True) is None:
+            through += piece
+
+    assert judged(guard, zeroed=through, missing=through) is None
+
+
+FIGURES = st.tuples(*[st.integers(0, 1_000)] * 2, st.integers(0, 10_000))
+
+
+@given(FIGURES, FIGURES, st.builds(Earlier, *[st.integers(0, 500)] * 2, st.integers(0, 20_000)))
+def test_what_loses_more_is_never_let_through_where_what_loses_less_is_held(one, other, earlier):
+    def held(missing, zeroed, lost):
+        return judged(
+            Guard(200_000, 100_000, 500_000, 0), missing=missing, zeroed=zeroed, units_after=10_000 - lost,
+            earlier=earlier,
+        )  # fmt: skip
+
+    worse = tuple(map(max, one, other))
+
+    assert held(*one) is None or held(*worse) is not None

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 import pytest
-from rig import DROP, SHOP, Rig, many
+from rig import DROP, GUARDED, SHOP, Rig, many
 from shops import Guarded, Silent, Slow
 from structlog.testing import capture_logs
 from virtual_time import EPOCH, run_virtually
@@ -475,3 +475,47 @@ def test_a_clock_that_drifts_is_followed_and_nothing_is_moved(tmp_path):
         run_virtually(story())
 
     assert [line for line in told if line["event"] == "clock_changed"] == []
+
+
+@pytest.mark.parametrize("jump", [-YEAR, -SEVEN_HOURS, -300, 300, SEVEN_HOURS, YEAR])
+def test_the_hour_that_guards_look_back_is_an_hour_whichever_way_the_clock_is_set(tmp_path, jump):
+    rig = Jumping(tmp_path / "site", GUARDED + SHOP)
+    stock = many(1_000)
+    fewer = [stock | dict.fromkeys(list(stock)[:zeroed], 0) for zeroed in (80, 130)]
+
+    async def story():
+        async with rig.opened():
+            rig.drop(stock)
+            await rig.look()
+            await asyncio.sleep(7_200)
+            rig.drop(fewer[0])
+            await rig.look()
+            await asyncio.sleep(1_800)
+            await rig.set_clock(jump)
+            rig.drop(fewer[1])
+            (held,) = await rig.look()
+            assert held.reason.startswith("130 of 1,000 SKUs above zero go to zero within an hour")
+            await asyncio.sleep(1_801)
+            rig.drop(fewer[1] | {"SKU-0999": 6})
+            (applied,) = await rig.look()
+            assert applied.state == "applied"
+
+    run_virtually(story())
+
+
+def test_losses_told_by_a_clock_far_ahead_hold_nothing_for_ever(tmp_path):
+    rig = Jumping(tmp_path / "site", GUARDED + SHOP)
+    stock = many(1_000)
+    fewer = [stock | dict.fromkeys(list(stock)[:zeroed], 0) for zeroed in (80, 130)]
+
+    async def story():
+        rig.wall_offset = YEAR
+        for quantities in (stock, fewer[0]):
+            rig.drop(quantities)
+            await rig.open_and_look()
+        rig.wall_offset = 0.0
+        rig.drop(fewer[1])
+        (applied,) = await rig.open_and_look()
+        assert applied.state == "applied"
+
+    run_virtually(story())

@@ -174,3 +174,13 @@ def test_after_a_fault_the_database_is_read_again_though_it_has_not_changed(site
         site.look(site.poll)
 
     assert poll(site) == [APPLIED]
+
+
+def test_a_poll_without_any_row_removes_nothing_even_if_all_guards_are_off(site):
+    site.judge_by(zero_missing=True)
+    site.tell(A=5)
+    poll(site)
+    site.tell()
+
+    assert [poll(site), poll(site, thoroughly=True)] == [[HELD], [HELD]]
+    assert site.levels() == {"A": 5}

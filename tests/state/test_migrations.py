@@ -85,3 +85,26 @@ def test_a_reader_asks_for_exactly_this_schema(found):
         else:
             with pytest.raises(migrations.SchemaOlder):
                 migrations.require_current(connection)
+
+
+def test_a_database_of_the_first_step_keeps_its_data():
+    engine = _empty()
+    steps = dict(migrations.steps())
+    with engine.begin() as connection:
+        for statement in steps[1].split(";\n"):
+            if statement.strip():
+                connection.exec_driver_sql(statement)
+        connection.exec_driver_sql("UPDATE schema_version SET version = 1")
+        connection.exec_driver_sql("INSERT INTO source VALUES (1, 'erp', 1, NULL, NULL, NULL, '')")
+        connection.exec_driver_sql("INSERT INTO stock VALUES ('A', '', 1, 5, 1, 2, 1)")
+        connection.exec_driver_sql(
+            "INSERT INTO import VALUES (1, 1, 'a', 'snapshot', 'held', 9, 9, '', '', 1, 1, 0, 0, 0, 0, 0, 5, 'why', '', 7)"
+        )
+
+    migrations.migrate(engine)
+
+    with engine.connect() as connection:
+        stock = connection.exec_driver_sql("SELECT sku, quantity, missed, zeroed_at, missing_at FROM stock")
+        assert [tuple(row) for row in stock] == [("A", 5, 1, None, None)]
+        entry = connection.exec_driver_sql("SELECT reason, approved_at, decreased, notes FROM import")
+        assert [tuple(row) for row in entry] == [("why", 7, 0, "")]

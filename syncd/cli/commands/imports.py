@@ -1,22 +1,27 @@
 """`syncd imports`: what came in, and deciding on what is held."""
 
 import sys
+from dataclasses import asdict
+from typing import Any
 
 import click
 
 from state import reports
 from state.database import Reader
+from state.import_details import effect_of, import_detail
 from syncd.cli.asking import do
 from syncd.cli.context import load, now_ms
 from syncd.cli.options import config_option, json_option
 from syncd.cli.output import cell, print_json, print_table
+from syncd.errors import WrongUsage
 from syncd.reconciling import import_as_json
-from syncd.times import ago
+from syncd.times import ago, rfc3339
 
 EPILOG = """\b
 Examples:
   syncd imports
   syncd imports --json | jq '.[] | select(.state == "held")'
+  syncd imports show 12                     what it does, or would do
   syncd imports approve 12                  it is right: let it through
   syncd imports reject 12                   it is wrong: discard it"""
 _IN_EFFECT = {"applied", "unchanged"}
@@ -37,8 +42,14 @@ def command(context: click.Context, *, as_json: bool) -> None:
     config = load()
     with Reader(config.state.path) as reader, reader.read() as connection:
         entries = reports.imports(connection)
+        effects = {entry.id: effect_of(connection, entry.id) for entry in entries if entry.state == "held"}
     if as_json:
-        print_json([import_as_json(entry) for entry in entries])
+        print_json(
+            [
+                import_as_json(entry) | ({"effect": effects[entry.id]} if entry.id in effects else {})
+                for entry in entries
+            ]
+        )
         return
     if not entries:
         click.echo("nothing has come in yet")
@@ -56,8 +67,58 @@ def command(context: click.Context, *, as_json: bool) -> None:
     for entry in entries:
         if entry.state == "held":
             click.echo(
-                f"import {entry.id} waits: `syncd imports approve {entry.id}` or `… reject {entry.id}`"
+                f"import {entry.id} waits: `syncd imports approve {entry.id}` or `… reject {entry.id}`;"
+                f" `… show {entry.id}` tells what it would do"
             )
+
+
+@command.command("show")
+@click.argument("import_id", type=int, metavar="ID")
+@json_option
+@config_option
+def show(import_id: int, *, as_json: bool) -> None:
+    """Show how an import was read, and what it does, or would do."""
+    with Reader(load().state.path) as reader, reader.read() as connection:
+        detail = import_detail(connection, import_id)
+        effect = effect_of(connection, import_id)
+    if detail is None:
+        raise WrongUsage(f"there is no import {import_id}: `syncd imports` lists them")
+    if as_json:
+        notes = detail.notes.splitlines()
+        print_json({**asdict(detail), "at": rfc3339(detail.at), "notes": notes, "effect": effect})
+        return
+    click.echo(f"import {detail.id}, {cell(detail.name)} from {detail.source}: {detail.state}")
+    for what, text in (("reason", detail.reason), ("format", detail.format)):
+        if text:
+            click.echo(f"{what}: {cell(text)}")
+    for note in detail.notes.splitlines():
+        click.echo(f"note: {cell(note)}")
+    print_table(
+        ("rows", "bad", "blank", "negative"),
+        [(detail.rows, detail.bad, detail.blank, detail.negative)],
+        numbers=4,
+    )
+    _print_effect(effect)
+    if detail.state == "held":
+        click.echo(f"if it is right: syncd imports approve {import_id}")
+        click.echo(f"if not:         syncd imports reject {import_id}")
+
+
+def _print_effect(effect: dict[str, Any]) -> None:
+    """Print counts, and the largest changes where they were kept."""
+    counts = {name: count for name, count in effect.items() if name != "largest"}
+    print_table([name.replace("_", " ") for name in counts], [list(counts.values())], numbers=len(counts))
+    if effect["largest"]:
+        click.echo("the largest changes:")
+        print_table(
+            ("SKU", "location", "", "before", "after"),
+            [
+                (one["sku"], one["location"] or "-", "missing" if one["missing"] else "",
+                 one["before"], one["after"])
+                for one in effect["largest"]
+            ],
+            numbers=2,
+        )  # fmt: skip
 
 
 @command.command("approve")
@@ -82,6 +143,8 @@ def _decide(verb: str, import_id: int) -> str:
     config = load()
     result, by_daemon = do(config, verb, {"id": import_id})
     state: str = result["state"]
+    if "effect" in result:
+        _print_effect(result["effect"])
     reason = f" ({cell(result['reason'])})" if result["reason"] else ""
     click.echo(f"import {import_id}, {cell(result['name'])} from {result['source']}: {state}{reason}")
     if state in _IN_EFFECT and not by_daemon:
