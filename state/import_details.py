@@ -60,8 +60,8 @@ def import_detail(connection: Connection, import_id: int) -> ImportDetail | None
     """Find an import; None if there is none."""
     row = connection.exec_driver_sql(
         "SELECT i.id, s.name, i.name, i.state, i.rows, i.changed, i.bad, i.reason, i.at, i.contents,"
-        " i.format, i.notes, i.blank, i.negative, i.known, i.new, i.up, i.down, i.zeroed, i.missing, i.newly_missing,"
-        " i.units_before, i.units_after, i.decreased"
+        " i.format, i.notes, i.blank, i.negative, i.known, i.new, i.up, i.down, i.zeroed, i.missing,"
+        " i.newly_missing, i.units_before, i.units_after, i.decreased"
         " FROM import i JOIN source s ON s.id = i.source_id WHERE i.id = ?",
         (import_id,),
     ).one_or_none()

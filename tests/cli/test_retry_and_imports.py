@@ -115,3 +115,30 @@ def test_beside_a_daemon_it_decides(holding):
         read_until(daemon.stderr, "batch_pushed")
     finally:
         end(daemon)
+
+
+@pytest.mark.parametrize("decision", ["approve", "reject", "supersede"])
+def test_an_export_cut_off_at_a_row_boundary_is_held_until_it_is_decided(shop, decision):
+    """Each command opens the state anew: the hold survives that."""
+    whole = {f"SKU-{number}": 5 for number in range(100)}
+    shop.export("a.csv", whole)
+    shop.call("reconcile")
+    shop.export("b.csv", dict.fromkeys(list(whole)[:70], 4))
+    answer = shop.call("reconcile")
+    assert "import_held" in answer.stderr
+
+    held = json.loads(shop.call("imports", "--json").stdout)[0]
+    assert (held["state"], held["effect"]["newly_missing"], held["effect"]["down"]) == ("held", 30, 70)
+    assert "30 of 100 known SKUs are missing" in held["reason"]
+    assert '"quantity": 5' in shop.call("why", "SKU-1", "--json").stdout
+
+    if decision == "supersede":
+        shop.export("c.csv", whole | {"SKU-1": 3})
+        shop.call("reconcile")
+    else:
+        assert shop.call("imports", decision, held["id"]).exit_code == 0
+    states = {"approve": "applied", "reject": "rejected", "supersede": "superseded"}
+    entries = {one["id"]: one["state"] for one in json.loads(shop.call("imports", "--json").stdout)}
+    assert entries[held["id"]] == states[decision]
+    quantity = {"approve": 4, "reject": 5, "supersede": 3}[decision]
+    assert f'"quantity": {quantity}' in shop.call("why", "SKU-1", "--json").stdout
