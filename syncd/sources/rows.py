@@ -77,8 +77,6 @@ class ReadReport:
     """Bad rows whose SKU is unreadable too: any SKU that seems to be missing may be one of them."""
     bad_rows: list[BadRow] = field(default_factory=list)
     """The first `KEPT_BAD_ROWS` of the bad ones."""
-    notes: list[str] = field(default_factory=list)
-    """What a person should know of how it was read."""
 
     def add_bad(self, row: BadRow, *, identified: bool) -> None:
         """Count a bad row. `identified`: its SKU is known all the same."""
