@@ -38,7 +38,7 @@ def read_delimited(file: Bytes, terms: FileTerms, known: KnownSkus, report: Read
     next(reader)  # the headers
     if terms.trailer is not None:
         reader = WithoutTrailer(reader, terms.trailer)
-    report.format = f"{header.dialect.described()}; {source.encoding.label}; {header.described()}"
+    report.format += f"{header.dialect.described()}; {source.encoding.label}; {header.described()}"
     judge = Judge(header.columns.names, terms.numbers, known, report)
     return _rows(source, header, reader, judge)
 

@@ -1,13 +1,14 @@
 """From a file to rows, whatever its format: what it is, its bytes tell, and what was told is reported."""
 
 from collections.abc import Iterator
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, cast
 
 from syncd.sources.delimited import read_delimited
 from syncd.sources.json_rows import read_json
-from syncd.sources.judge import FileTerms
+from syncd.sources.judge import FileTerms, Judge
 from syncd.sources.packing import Content, unpacked
-from syncd.sources.rows import KnownSkus, ReadReport, Row
+from syncd.sources.rows import KnownSkus, ReadReport, Row, SourceUnreadable
+from syncd.sources.workbook import opened_sheet
 
 _JSON: Final = (".json", ".jsonl", ".ndjson")
 _DELIMITED: Final = (".csv", ".tsv", ".txt")
@@ -27,15 +28,29 @@ def read_file(
         SourceUnreachable: the trouble is with the machine or the moment.
     """
     with unpacked(file, name) as content:
-        rows = _rows_of(content, terms, known, report)
-        if content.packing:
-            report.format = f"{content.packing}; {report.format}"
-        yield from rows
+        report.format = f"{content.packing}; " if content.packing else ""
+        if content.kind != "text":
+            yield from _read_workbook(content, terms, known, report)
+        elif _is_json(content):
+            yield from read_json(content.file, terms, known, report)
+        else:
+            yield from read_delimited(content.file, terms, known, report)
 
 
-def _rows_of(content: Content, terms: FileTerms, known: KnownSkus, report: ReadReport) -> Iterator[Row]:
-    read = read_json if _is_json(content) else read_delimited
-    return read(content.file, terms, known, report)
+def _read_workbook(content: Content, terms: FileTerms, known: KnownSkus, report: ReadReport) -> Iterator[Row]:
+    if terms.trailer is not None:
+        raise SourceUnreadable("`trailer` is set for this source, and a workbook cannot have one.")
+    file = cast("BinaryIO", content.file)
+    with opened_sheet(file, content.kind, sheet=terms.sheet, columns=terms.columns) as sheet:
+        report.format += f"{content.kind.upper()}; sheet {sheet.name}; {sheet.described}"
+        judge = Judge(sheet.headers, terms.numbers, known, report)
+        good = 0
+        for line, sku, location, quantity in sheet.rows:
+            row = judge.row(sku, location, quantity, line)
+            if row is not None:
+                good += row[2] is not None
+                yield row
+    judge.finish(good)
 
 
 def _is_json(content: Content) -> bool:
