@@ -167,7 +167,8 @@ class Database:
 
         Raises `StateLocked` where another instance writes. `self.fresh` tells that nothing is remembered,
         `self.lost` that something was once, `self.set_aside` where a damaged database went, `self.rewound`
-        that an older copy was restored: both stay so at each opening until `caught_up` is called.
+        that an older copy was restored: both stay so at each opening until `caught_up` is called. With
+        either comes `self.doubtful`: see `doubt`.
         """
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -193,6 +194,9 @@ class Database:
         self.identity = self._identify(lost=self.fresh and noted is not None)
         self.lost = self._recall("lost") is not None
         self.rewound = not self.fresh and noted is not None and self._is_behind(noted)
+        self.doubtful = self._recall("doubtful") is not None
+        if self.lost or self.rewound:
+            self.doubt()
         if not self.rewound:  # else the old mark stands until that has been met: a crash must not hide it
             self._begin_session()
 
@@ -217,11 +221,21 @@ class Database:
         if not self.rewound:
             self._marker.write(self._position())
 
+    def doubt(self) -> None:
+        """Note that something may be under way that is not remembered, for any listing; until `trust`."""
+        if not self.doubtful:
+            self._note({"doubtful": "1"})
+            self.doubtful = True
+
+    def trust(self) -> None:
+        """Note that whatever is not remembered has taken effect by now."""
+        self._forget("doubtful")
+        self.doubtful = False
+
     def caught_up(self) -> None:
         """Note that a lost or restored state knows again what its sources say."""
         if self.lost:
-            with self.write() as connection:
-                connection.execute(text("DELETE FROM meta WHERE key = 'lost'"))
+            self._forget("lost")
             self.lost = False
         if self.rewound:
             self._begin_session()
@@ -241,12 +255,19 @@ class Database:
 
     def _identify(self, *, lost: bool) -> str:
         facts = {"database": secrets.token_hex(8), "session": "0"} | ({"lost": "1"} if lost else {})
+        self._note(facts)
+        return self._recall("database") or ""
+
+    def _note(self, facts: dict[str, str]) -> None:
         with self.write() as connection:
             connection.execute(
                 text("INSERT INTO meta(key, value) VALUES (:key, :value) ON CONFLICT(key) DO NOTHING"),
                 [{"key": key, "value": value} for key, value in facts.items()],
             )
-        return self._recall("database") or ""
+
+    def _forget(self, key: str) -> None:
+        with self.write() as connection:
+            connection.execute(text("DELETE FROM meta WHERE key = :key"), {"key": key})
 
     def _recall(self, key: str) -> str | None:
         with self.read() as connection:

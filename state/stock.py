@@ -35,14 +35,15 @@ _PLAN_WAREHOUSES = text(_PLAN.format(warehouse="l.warehouse", locations=_JOIN_LO
 
 
 class StockBook:
-    """Stores stock levels and plans what each channel's listings should show."""
+    """Stores stock levels and plans what each channel's listings should show.
+
+    New listings are ambiguous while the database is doubtful: a request for them may still be under way.
+    """
 
     def __init__(self, database: Database, plans: dict[int, ChannelPlan]) -> None:
         """`plans`: the configured channels by their ids."""
         self._database = database
         self._plans = plans
-        self.doubtful = False
-        """Requests of a state that was lost may still be under way: new listings are ambiguous."""
         self.left_showing = 0
         """Listings that `plan_anew` forgot although the marketplace may still show stock for them."""
 
@@ -71,7 +72,7 @@ class StockBook:
             )
             _touch(connection, {change.sku for change in changes})
             for channel_id, plan in self._plans.items():
-                _plan(connection, channel_id, plan, now, doubtful=self.doubtful)
+                _plan(connection, channel_id, plan, now, doubtful=self._database.doubtful)
 
     def plan_anew(self, channel_id: int, now: int) -> Iterator[int]:
         """Compute all desired quantities of a channel anew, and forget listings it shows no longer.
@@ -91,7 +92,7 @@ class StockBook:
                 if not skus:
                     break
                 _touch(connection, set(skus))
-                _plan(connection, channel_id, self._plans[channel_id], now, doubtful=self.doubtful)
+                _plan(connection, channel_id, self._plans[channel_id], now, doubtful=self._database.doubtful)
             after = skus[-1]
             yield len(skus)
         yield from self._forget_unplanned(channel_id)

@@ -132,7 +132,6 @@ async def _assemble(config: Config, world: World, database: Database) -> App:
             stale.append(channel_id)
     registry.deactivate_others(list(plans))
     book = StockBook(database, plans)
-    book.doubtful = database.lost
     settling = {names[name]: settling_ms(channel) for name, channel in config.channels.items()}
     timekeeping = Timekeeping(database, world.clock, plans, settling, list(source_ids.values()))
     app = App(config, world, database, registry, Imports(database), book, timekeeping, channel_ids=names)

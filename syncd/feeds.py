@@ -193,7 +193,7 @@ class FolderFeed(Feed):
             unknown = unknown[-1:]
         if unknown:
             self._log.warning("archive_reread", files=len(unknown))
-            self._parts.book.doubtful = True
+            self._parts.database.doubt()
         cut_off = self._parts.imports.in_state(self.terms.source_id, ImportState.APPLYING)
         verdicts = []
         for file in unknown:

@@ -37,9 +37,11 @@ class Timekeeping:
         self._plans = plans
         self._settling = settling
         self._sources = sources
+        self._began_at = clock.monotonic()
 
     async def mind(self) -> bool:
         """Take over that the wall clock was set, if it was, and tell so."""
+        self._end_doubt()
         seconds = self._clock.follow()
         if not seconds or self._clock.is_taking_over:
             return False
@@ -55,6 +57,12 @@ class Timekeeping:
                     await asyncio.sleep(0)
         await self.bring_near()
         return True
+
+    def _end_doubt(self) -> None:
+        """What a state that was lost had sent has taken effect once a process has run for a settling time."""
+        longest = max(self._settling.values(), default=0) / 1000
+        if self._database.doubtful and self._clock.monotonic() - self._began_at > longest:
+            self._database.trust()
 
     async def begin(self) -> None:
         """Meet the times that the last process left, whatever the wall clock did since."""

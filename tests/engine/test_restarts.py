@@ -282,3 +282,30 @@ def test_starts_again_and_again_do_not_starve_a_repetition(tmp_path, minutes):
     run_virtually(story())
 
     assert len(shop.arrivals) == 3, "one is lost, one accepted, one repeated"
+
+
+@pytest.mark.parametrize("marker", [True, False], ids=["its marker lost too", "its marker kept"])
+def test_what_a_lost_state_may_have_sent_is_answered_also_for_skus_that_come_back_after_a_restart(
+    rig, marker
+):
+    waiting = "SELECT reassert_at FROM listing WHERE sku = "
+
+    async def story():
+        await rig.bring({"A": 5, "B": 1})
+        await rig.bring({"B": 1})
+        rig.lose_state(marker=marker)
+        await rig.open_and_reconcile()  # the newest snapshot says nothing of A
+        async with rig.running() as app:
+            rig.drop({"A": 5, "B": 1})
+            await rig.look()
+            await asyncio.sleep(10)
+            assert rig.ask(waiting + "'A'") is not None
+            await asyncio.sleep(700)
+            await app.mind_the_clock()
+            rig.drop({"A": 5, "B": 1, "C": 1})
+            await rig.look()
+            await asyncio.sleep(10)
+            assert rig.counts().in_sync == 3
+            assert rig.ask(waiting + "'C'") is None
+
+    run_virtually(story())

@@ -384,6 +384,25 @@ def test_a_lost_database_stays_lost_until_its_sources_were_read(path):
         assert not third.lost
 
 
+@pytest.mark.parametrize("lost", [True, False], ids=["lost", "an older copy"])
+def test_what_is_not_remembered_is_doubted_until_it_is_trusted_whatever_was_caught_up(path, lost):
+    with closing(Database(path)) as database:
+        older = copy_of(path, "backup.db")
+        push(database)
+        assert not database.doubtful
+    path.unlink()
+    if not lost:
+        older.replace(path)
+    with closing(Database(path)) as first:
+        assert first.doubtful
+        first.caught_up()
+    with closing(Database(path)) as second:
+        assert second.doubtful
+        second.trust()
+    with closing(Database(path)) as third:
+        assert not third.doubtful
+
+
 def test_the_marker_tells_how_far_the_database_came(path, opened):
     database = opened(path)
     push(database)
