@@ -18,14 +18,18 @@ from state.stock import StockBook
 from syncd.clock import Clock
 from syncd.config.model import ChannelConfig, Config, DropSource, SourceConfig
 from syncd.core.guards import Guard
+from syncd.core.name_times import TimeInName
 from syncd.core.pacing import Pacer
 from syncd.delivery import LaneParts
 from syncd.errors import AlreadyRunning, StateBehind
-from syncd.feeds import Feed, FolderFeed, PollFeed
+from syncd.feeds import Feed
+from syncd.folder_feed import FolderFeed
 from syncd.intake import Blocking, IntakeParts, SourceTerms
 from syncd.lane import Lane
 from syncd.logs import get_logger
+from syncd.poll_feed import PollFeed
 from syncd.sources.database import DatabaseSource
+from syncd.sources.dating import Dating
 from syncd.sources.drop import DropFolder
 from syncd.sources.judge import FileTerms
 from syncd.sources.rows import SourceUnreachable
@@ -249,14 +253,26 @@ def source_terms(name: str, source: SourceConfig, source_id: int) -> SourceTerms
     )
 
 
+def drop_folder(source: DropSource) -> DropFolder:
+    """Give the watched folder of a source."""
+    return DropFolder(
+        source.path,
+        patterns=source.pattern,
+        settle_seconds=source.settle,
+        marker=source.marker,
+        dating=Dating(None if source.timestamp is None else TimeInName(source.timestamp)),
+    )
+
+
 def _feed(terms: SourceTerms, source: SourceConfig, parts: IntakeParts, world: World) -> Feed:
     if isinstance(source, DropSource):
         columns = source.columns.model_dump(exclude_none=True)
         return FolderFeed(
             terms,
             parts,
-            DropFolder(source.path, patterns=source.pattern, settle_seconds=source.settle),
+            drop_folder(source),
             file_terms=FileTerms(columns or None, source.numbers, source.sheet, source.trailer),
+            retention_seconds=source.retention,
             rehearsal=world.rehearsal,
         )
     return PollFeed(terms, parts, DatabaseSource(source.path, source.query))

@@ -287,4 +287,7 @@ class Daemon:
             await asyncio.sleep(0)
         imports = forget_old_imports(self._app.database, before)
         optimize(self._app.database)
-        self._log.info("history_pruned", pushes=pushes, imports=imports)
+        files = 0
+        for feed in self._app.feeds.values():
+            files += await feed.delete_old()
+        self._log.info("history_pruned", pushes=pushes, imports=imports, files=files)

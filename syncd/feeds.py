@@ -1,32 +1,15 @@
-"""The feeds: how each source is looked at, and what happens to its files afterwards."""
+"""What looks at a source: the part that is the same for files and polls."""
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from dataclasses import replace
-from datetime import UTC, datetime
-from functools import partial
 from typing import final
 
-from typing_extensions import override
-
 from state.records import ImportState
-from state.tables import Import
-from syncd.intake import Incoming, Intake, IntakeParts, SourceTerms, Verdict, see_out
+from syncd.intake import Intake, IntakeParts, SourceTerms, Verdict
 from syncd.logs import get_logger
-from syncd.sources.database import DatabaseSource
-from syncd.sources.drop import Candidate, DropFolder, Scan
-from syncd.sources.files import ClaimedFile, OwnFile
-from syncd.sources.judge import FileTerms
-from syncd.sources.reading import read_file
-from syncd.sources.rejection import render_rejection
-from syncd.sources.rows import KnownSkus, ReadReport, Row, SourceUnreachable
+from syncd.sources.rows import SourceUnreachable
 
-SETTLE_STEP_SECONDS = 0.2
-LONGEST_SETTLING_SECONDS = 60.0
 NOTE_EVERY_MS = 60_000
-UNREAD_SECONDS = 60.0
-REPORTED = -1.0
 
 
 class Feed(ABC):
@@ -66,6 +49,10 @@ class Feed(ABC):
         """Read again what it has said before, because the state remembers less than that."""
         return
 
+    async def delete_old(self) -> int:
+        """Delete what is kept of it longer than it should be; return how many files."""
+        return 0
+
     @property
     def said_at(self) -> int | None:
         """As of when its data is if nothing new came in (ms since the epoch); None = the last import."""
@@ -97,244 +84,3 @@ class Feed(ABC):
             if self._parts.registry.source_read(self.terms.source_id, now=now, data_at=data_at):
                 self._log.info("source_recovered")
         self.failure = None
-
-
-class FolderFeed(Feed):
-    """A watched folder: each complete file is claimed, taken in and put away."""
-
-    def __init__(
-        self,
-        terms: SourceTerms,
-        parts: IntakeParts,
-        folder: DropFolder,
-        *,
-        file_terms: FileTerms,
-        rehearsal: bool = False,
-    ) -> None:
-        """Read files by `file_terms`. `rehearsal`: read them where they lie, move none."""
-        super().__init__(terms, parts)
-        self.folder = folder
-        self._file_terms = file_terms
-        self._rehearsal = rehearsal
-        self._prepared = False
-        self._restored = False
-        self._unread: dict[str, float] = {}
-
-    @override
-    async def _look(self, *, thoroughly: bool) -> list[Verdict]:
-        if self._rehearsal:
-            return await self._rehearse()
-        if not self._prepared:
-            await self._parts.blocking(self.folder.prepare)
-            self._prepared = True
-        verdicts = [] if self._restored else await self._restore()
-        self._restored = True
-        verdicts += await self._finish_claimed()
-        end = self._parts.clock.monotonic() + LONGEST_SETTLING_SECONDS
-        while True:
-            ready, settling = await self._scan(self._parts.clock.monotonic())
-            for candidate in ready:
-                claimed = await self._parts.blocking(partial(self.folder.claim, candidate))
-                if claimed is not None:
-                    verdicts.append(await self._take(claimed))
-            if not (thoroughly and settling) or self._parts.clock.monotonic() > end:
-                return verdicts
-            await asyncio.sleep(SETTLE_STEP_SECONDS)
-
-    async def _scan(self, now: float) -> tuple[list[Candidate], int]:
-        """Find the complete files: of snapshots the newest first, so that older ones need not be read."""
-        scan = await self._parts.blocking(partial(self.folder.scan, now))
-        self._report_left_alone(scan, now)
-        ready = list(scan.ready)
-        return (ready[::-1] if self.terms.contents == "snapshot" else ready), len(scan.settling)
-
-    def _report_left_alone(self, scan: Scan, now: float) -> None:
-        """Say once what stays in the folder unread, and why; it may be a mistake."""
-        names = {left.name: left.reason for left in scan.left_alone}
-        self._unread = {name: self._unread.get(name, now) for name in names}
-        for name, since in self._unread.items():
-            if since >= 0 and now - since >= UNREAD_SECONDS:
-                self._log.warning("file_left_alone", name=name, reason=names[name])
-                self._unread[name] = REPORTED
-        if scan.beyond:
-            self._log.warning("files_waiting", count=scan.beyond)
-
-    async def _rehearse(self) -> list[Verdict]:
-        """Take in what would be taken in, on a copy of the state, leaving every file where it lies."""
-        verdicts = []
-        if await self._parts.blocking(self.folder.is_prepared):
-            verdicts += await self._restore()
-            for claimed in await self._parts.blocking(self.folder.claimed):
-                entry = self._parts.imports.of_claimed(self.terms.source_id, claimed.entry)
-                if entry is None or entry.state == ImportState.APPLYING:
-                    verdicts.append(await self._intake.take(await self._incoming(claimed, entry)))
-        now = self._parts.clock.monotonic()
-        await self._scan(now)
-        ready, _ = await self._scan(now + LONGEST_SETTLING_SECONDS)
-        files = [OwnFile(one.name, self.folder.path, one.entry, one.identity) for one in ready]
-        return verdicts + [await self._intake.take(await self._incoming(file)) for file in files]
-
-    @override
-    async def reread(self) -> None:
-        if not self._restored and await self._parts.blocking(self.folder.is_prepared):
-            self._succeeded(await self._restore())
-            self._restored = True
-
-    async def _restore(self) -> list[Verdict]:
-        """Read what the archive holds and the state does not know: the state can be lost, or an older copy.
-
-        They were let through once. A lost state takes the newest snapshot, or all changes. An older copy
-        takes everything in order: what the newest snapshot leaves out, one before it may have said.
-        """
-        newest = self._parts.imports.newest_data(self.terms.source_id)
-        files = await self._parts.blocking(self.folder.archived)
-        unknown = [file for file in files if newest is None or _data_at(file) > newest]
-        if self.terms.contents == "snapshot" and newest is None:
-            unknown = unknown[-1:]
-        if unknown:
-            self._log.warning("archive_reread", files=len(unknown))
-            self._parts.database.doubt()
-        cut_off = self._parts.imports.in_state(self.terms.source_id, ImportState.APPLYING)
-        verdicts = []
-        for file in unknown:
-            incoming = await self._incoming(file, trusted=True)
-            for entry in cut_off:
-                if entry.sha256 == incoming.sha256 and not entry.claimed:
-                    incoming = replace(incoming, import_id=entry.id, resumed=True)
-            verdicts.append(await self._intake.take(incoming))
-        return verdicts
-
-    async def _finish_claimed(self) -> list[Verdict]:
-        """Go on where a crash, or a person's decision, left claimed files."""
-        verdicts = []
-        for claimed in await self._parts.blocking(self.folder.claimed):
-            entry = self._parts.imports.of_claimed(self.terms.source_id, claimed.entry)
-            if entry is None or entry.state == ImportState.APPLYING:
-                verdicts.append(await self._take(claimed, entry))
-            elif entry.state != ImportState.HELD:
-                await self._put_away_later(claimed, entry)
-            elif entry.approved_at is not None:
-                verdicts.append(await self._take_approved(claimed, entry))
-        return verdicts
-
-    async def _take_approved(self, claimed: ClaimedFile, entry: Import) -> Verdict:
-        last = self._parts.imports.last_applied(self.terms.source_id)
-        if last is None or last.data_at <= entry.data_at:
-            return await self._take(claimed, entry)
-        reason = f"approved, but import {last.id} is newer: drop the file again if it is right all the same"
-        self._parts.imports.close(entry.id or 0, ImportState.SUPERSEDED, reason=reason)
-        await self._put_away(claimed, ImportState.REJECTED, reason, _report_of(entry), entry)
-        return Verdict(ImportState.SUPERSEDED, reason, import_id=entry.id)
-
-    async def _put_away_later(self, claimed: ClaimedFile, entry: Import) -> None:
-        """Put away a file whose verdict is known. Of what was held, only the approved is kept in the archive.
-
-        A lost state is made again from there: nothing that was never let through may be among it.
-        """
-        superseded = entry.state == ImportState.SUPERSEDED
-        state = ImportState.REJECTED if superseded else ImportState(entry.state)
-        await self._put_away(claimed, state, entry.reason, _report_of(entry), entry)
-
-    async def _take(self, claimed: ClaimedFile, entry: Import | None = None) -> Verdict:
-        incoming = await self._incoming(claimed, entry)
-        verdict = await self._intake.take(incoming)
-        if verdict.state is not ImportState.HELD:
-            kept = None if verdict.import_id is None else self._parts.imports.get(verdict.import_id)
-            await self._put_away(claimed, verdict.state, verdict.reason, verdict.report, kept)
-        return verdict
-
-    async def _incoming(
-        self, file: OwnFile, entry: Import | None = None, *, trusted: bool = False
-    ) -> Incoming:
-        def rows(known: KnownSkus, report: ReadReport) -> Iterator[Row]:
-            with file.open() as stream:
-                yield from read_file(stream, file.name, self._file_terms, known, report)
-
-        return Incoming(
-            name=file.name,
-            data_at=_data_at(file),
-            rows=rows,
-            verify=file.verify_unchanged,
-            sha256=await self._parts.blocking(file.sha256),
-            claimed=file.entry if isinstance(file, ClaimedFile) else "",
-            import_id=None if entry is None else entry.id,
-            trusted=trusted or entry is not None,
-            resumed=entry is not None and entry.state == ImportState.APPLYING,
-        )
-
-    async def _put_away(
-        self,
-        claimed: ClaimedFile,
-        state: ImportState,
-        reason: str,
-        report: ReadReport,
-        entry: Import | None,
-    ) -> None:
-        at = datetime.fromtimestamp(self._parts.clock.wall(), UTC)
-        if state is ImportState.REJECTED:
-            text = render_rejection(name=claimed.name, at=at, reason=reason, report=report)
-            await self._parts.blocking(partial(self.folder.reject, claimed, at, text))
-        else:
-            digest = entry.sha256 if entry is not None else await self._parts.blocking(claimed.sha256)
-            await self._parts.blocking(partial(self.folder.archive, claimed, at, digest))
-        if entry is not None and entry.id is not None:
-            self._parts.imports.put_away(entry.id)
-
-
-class PollFeed(Feed):
-    """A query on a database, asked again when the database has changed."""
-
-    def __init__(self, terms: SourceTerms, parts: IntakeParts, source: DatabaseSource) -> None:
-        """Ask `source`."""
-        super().__init__(terms, parts)
-        self._source = source
-        self._taken = False
-
-    @property
-    @override
-    def said_at(self) -> int | None:
-        return self._parts.clock.now() if self._taken else None
-
-    @override
-    async def _look(self, *, thoroughly: bool) -> list[Verdict]:
-        for interrupted in self._parts.imports.in_state(self.terms.source_id, ImportState.APPLYING):
-            reason = "interrupted; the next poll went on"
-            self._parts.imports.close(interrupted.id or 0, ImportState.SUPERSEDED, reason=reason)
-        held = self._parts.imports.in_state(self.terms.source_id, ImportState.HELD)
-        approved = next((entry for entry in held if entry.approved_at is not None), None)
-        if approved is None and not thoroughly:
-            looking = self._parts.blocking(self._source.changed)
-            if not await see_out(looking, lambda: None):
-                return []
-        incoming = Incoming(
-            name="poll",
-            data_at=self._parts.clock.now(),
-            rows=self._source.rows,
-            verify=lambda: None,
-            import_id=None if approved is None else approved.id,
-            trusted=approved is not None,
-            approved=approved,
-        )
-        try:
-            verdict = await self._intake.take(incoming)
-        except BaseException:
-            self._source.forget()
-            if approved is not None:  # it was meant for what was seen, not for whatever comes later
-                self._parts.imports.approve(approved.id or 0, None)
-            raise
-        self._taken = verdict.state is ImportState.APPLIED
-        return [verdict]
-
-    @override
-    def _close(self) -> None:
-        self._source.close()
-
-
-def _data_at(file: OwnFile) -> int:
-    return int(file.modified_at.timestamp() * 1000)
-
-
-def _report_of(entry: Import) -> ReadReport:
-    return ReadReport(
-        format=entry.format, rows=entry.rows, blank=entry.blank, negative=entry.negative, bad=entry.bad
-    )

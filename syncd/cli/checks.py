@@ -9,9 +9,10 @@ from pathlib import Path
 
 from connectors.discovery import name_conflicts
 from state.dialect import has_wal_reset_fault
+from syncd.app import drop_folder
 from syncd.config.model import Config, DropSource, SqliteSource
 from syncd.sources.database import DatabaseSource
-from syncd.sources.drop import OWN_FOLDERS, DropFolder
+from syncd.sources.folders import OWN_FOLDERS
 from syncd.sources.rows import NothingKnown, ReadReport, SourceUnreachable, SourceUnreadable
 
 OTHERS = 0o077
@@ -102,7 +103,7 @@ def _check_folder(source: DropSource) -> str:
             raise SourceUnreachable(
                 f"{folder} is on another file system than {source.path}: keep both on one"
             )
-    scan = DropFolder(source.path, patterns=source.pattern, settle_seconds=source.settle).scan(0.0)
+    scan = drop_folder(source).scan(0.0)
     said = [f"{source.path}: {len(scan.ready) + len(scan.settling) + scan.beyond:,} files wait"]
     said += [f"left alone: {one.name} ({one.reason})" for one in scan.left_alone[:MOST_NAMED]]
     return "; ".join(said)

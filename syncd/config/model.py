@@ -12,7 +12,17 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from connectors.contract import Limits, Plugin
-from syncd.config.values import PARTS_PER_MILLION, GuardShare, LocalPath, Schedule, Seconds, Share, Texts
+from syncd.config.values import (
+    PARTS_PER_MILLION,
+    GuardShare,
+    LocalPath,
+    Schedule,
+    Seconds,
+    SecondsOrOff,
+    Share,
+    Texts,
+)
+from syncd.core.name_times import TimeInName
 
 _PERCENT = PARTS_PER_MILLION // 100
 _SQLITE = "sqlite:///"
@@ -21,6 +31,7 @@ _PATTERNS = (
 )  # fmt: skip
 _MOST_UNITS = 1_000_000_000
 _MOST_AT_ONCE = 1_000_000
+_LONGEST_MARKER_BYTES = 50
 
 
 class Table(BaseModel):
@@ -129,6 +140,20 @@ class DropSource(_Source):
     settle: Seconds = 2.0
     scan: Seconds = 5.0
     """How often the folder is looked through, besides at once when something in it changes."""
+    marker: str = ""
+    """What the name of a marker has behind that of its file; "", the default = they need none."""
+    timestamp: str | None = None
+    """The time in the names of files, in strptime directives; None = their modification counts."""
+    retention: SecondsOrOff = 90 * 24 * 3600.0
+    """How long files that were put away are kept; None = for ever, the default for changes."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keep_all_changes(cls, table: Any) -> Any:
+        """Turn retention off unless it is asked for: a lost state is made again from all changes."""
+        if isinstance(table, dict) and table.get("contents") == "changes":
+            return {"retention": "off", **table}
+        return table
 
     @field_validator("pattern")
     @classmethod
@@ -145,6 +170,23 @@ class DropSource(_Source):
         if trailer is not None and not re.fullmatch(r"[^{}]*[^{}\s][^{}]*(\{rows\}[^{}]*)?", trailer):
             raise ValueError('must be a text, then at most once {rows}, such as "END,{rows}"')
         return trailer
+
+    @field_validator("marker")
+    @classmethod
+    def _is_an_end_of_a_name(cls, marker: str) -> str:
+        if not (marker.isprintable() and 0 < len(marker.encode()) <= _LONGEST_MARKER_BYTES) or "/" in marker:
+            raise ValueError(
+                'must be what stands behind the name of the file, such as ".ok": without "/", at most '
+                f"{_LONGEST_MARKER_BYTES} bytes"
+            )
+        return marker
+
+    @field_validator("timestamp")
+    @classmethod
+    def _tells_a_day(cls, timestamp: str | None) -> str | None:
+        if timestamp is not None:
+            TimeInName(timestamp)
+        return timestamp
 
     @model_validator(mode="after")
     def _only_snapshots_miss_something(self) -> Self:

@@ -48,6 +48,15 @@ def _positive_seconds(value: object) -> float:
     return result
 
 
+def _seconds_or_off(value: object) -> float | None:
+    if value is None or value == "off":
+        return None
+    try:
+        return _positive_seconds(value)
+    except ValueError as error:
+        raise ValueError(f'{error}, or "off"') from None
+
+
 def parts_per_million(value: object) -> int:
     """Read a share from "0%" to "100%", with up to four decimals, into exact parts per million.
 
@@ -137,6 +146,9 @@ def _texts(value: object) -> Any:
 
 Seconds = Annotated[float, BeforeValidator(_positive_seconds)]
 """A duration, held as seconds, longer than nothing."""
+
+SecondsOrOff = Annotated[float | None, BeforeValidator(_seconds_or_off)]
+"""A duration like `Seconds`, or "off", held as None."""
 
 Share = Annotated[int, BeforeValidator(_share)]
 """A share, held as whole parts per million, so that arithmetic on stock stays exact."""

@@ -2,95 +2,64 @@
 
 `FOLDER/` is where exports arrive, `archive/` keeps those that had their effect, `rejected/` the refused ones
 beside a report each, `.syncd/` (mode 0700) those that are being dealt with. A file is claimed by a rename
-into `.syncd/` before it is read, so that a newer file of the same name is never taken for it.
+into `.syncd/` before it is read, so that a newer file of the same name is never taken for it. One that its
+producer writes on after that goes back into the folder, to be taken again when it is complete.
 """
 
 import errno
-import fnmatch
-import heapq
 import os
-import re
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from stat import S_ISDIR, S_ISREG
+from stat import S_ISREG
 from typing import Final
 
+from syncd.sources.arrivals import Arrivals, Candidate, Scan
+from syncd.sources.dating import Dating
 from syncd.sources.entries import (
-    LONGEST_NAME,
     Place,
+    exists,
     free_claim,
     free_name,
     listed,
     name_of_archived,
     name_of_claimed,
+    safe_name,
     stamp,
 )
 from syncd.sources.files import OPEN_FLAGS, ArchivedFile, ClaimedFile, Identity, or_unreachable
-from syncd.sources.leases import open_for_writing
-from syncd.sources.rows import SourceUnreachable, shown
+from syncd.sources.folders import ARCHIVE, OWN_FOLDERS, PRIVATE, REJECTED, opened, own
+from syncd.sources.markers import Markers
+from syncd.sources.retention import delete_old
 
-MOST_CANDIDATES: Final = 10_000
-"""Files that one scan deals with, the oldest first: the rest wait for the next."""
-MOST_LEFT_ALONE: Final = 100
-
-OWN_FOLDERS: Final = ("archive", "rejected", ".syncd")
-_ARCHIVE, _REJECTED, _PRIVATE = OWN_FOLDERS
-_TEMPORARY: Final = re.compile(
-    r"^[.~]|~$|\.(?:part|partial|tmp|temp|filepart|crdownload|download)$", re.IGNORECASE
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A file in the folder that may be taken. `entry` is its name there, exactly; `name` is safe to show."""
-
-    entry: str
-    identity: Identity
-
-    @property
-    def name(self) -> str:
-        """The name, safe to show."""
-        return shown(self.entry, LONGEST_NAME)
-
-
-@dataclass(frozen=True, slots=True)
-class LeftAlone:
-    """Something in the folder that will not be read, and why. Worth a word to a person if it stays."""
-
-    name: str
-    reason: str
-    modified_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Scan:
-    """What a look into the folder found, oldest first."""
-
-    ready: tuple[Candidate, ...]
-    settling: tuple[Candidate, ...]
-    """Perhaps still being written."""
-    left_alone: tuple[LeftAlone, ...]
-    """The first `MOST_LEFT_ALONE` of them."""
-    beyond: int
-    """Files that this scan did not get to, because there are more than `MOST_CANDIDATES`."""
+MOST_WATCHED: Final = 32
+"""Files put away last, whose producers may write on after a pause."""
 
 
 class DropFolder:
     """One watched folder. All methods block; call them from one thread at a time.
 
     `patterns` are shell patterns for names, whatever their case; `settle_seconds` is how long a file must
-    stay unchanged to be taken for complete.
+    stay unchanged to be taken for complete; `marker` is what the name of a marker that it waits for has
+    behind its own, "" = none; `dating` puts files in order.
     """
 
-    def __init__(self, path: Path, *, patterns: Sequence[str], settle_seconds: float) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        patterns: Sequence[str],
+        settle_seconds: float,
+        marker: str = "",
+        dating: Dating = Dating(),  # noqa: B008 (it is frozen)
+    ) -> None:
         self.path = path
-        self._patterns = patterns
-        self._matches = re.compile("|".join(fnmatch.translate(one) for one in patterns), re.IGNORECASE)
-        self._settle_seconds = settle_seconds
-        self._seen: dict[str, tuple[Identity, float]] = {}
+        self.dating = dating
+        self._markers = Markers(marker)
+        self._arrivals = Arrivals(path, patterns, settle_seconds, self._markers, dating)
+        self._put_away: deque[tuple[ClaimedFile, str, str]] = deque(maxlen=MOST_WATCHED)
 
     def prepare(self) -> None:
         """Make the folder and those inside it.
@@ -100,9 +69,9 @@ class DropFolder:
         """
         with or_unreachable(f"The folder {self.path} cannot be made"):
             self.path.mkdir(parents=True, exist_ok=True)
-        with self._opened() as folder:
-            for name in (_PRIVATE, _ARCHIVE, _REJECTED):
-                with self._own(folder, name):
+        with opened(self.path) as folder:
+            for name in (PRIVATE, ARCHIVE, REJECTED):
+                with own(self.path, folder, name):
                     pass
 
     def is_prepared(self) -> bool:
@@ -111,31 +80,16 @@ class DropFolder:
         Raises:
             SourceUnreachable: the folder itself is missing.
         """
-        with self._opened():
+        with opened(self.path):
             return all((self.path / name).is_dir() for name in OWN_FOLDERS)
 
-    def scan(self, now: float) -> Scan:
-        """Look what is there. `now` is monotonic time in seconds.
+    def scan(self, now: float, *, newest_first: bool = False) -> Scan:
+        """Look what has arrived. `now` is monotonic time in seconds.
 
         Raises:
             SourceUnreachable: the folder is missing or cannot be listed.
         """
-        left_alone: list[LeftAlone] = []
-        count = 0
-
-        def candidates(folder: int) -> Iterator[Candidate]:
-            nonlocal count
-            for entry, status, reason in self._entries(folder):
-                if not reason:
-                    count += 1
-                    yield Candidate(entry, Identity.of(status))
-                elif len(left_alone) < MOST_LEFT_ALONE:
-                    left_alone.append(_left_alone(entry, status.st_mtime_ns, reason))
-
-        with self._opened() as folder:
-            oldest = heapq.nsmallest(MOST_CANDIDATES, candidates(folder), key=_arrival)
-            ready, settling = self._settled(folder, oldest, left_alone, now)
-        return Scan(tuple(ready), tuple(settling), tuple(left_alone), beyond=max(0, count - len(oldest)))
+        return self._arrivals.scan(now, newest_first=newest_first)
 
     def claim(self, candidate: Candidate) -> ClaimedFile | None:
         """Take the file out of the folder; None if it is not the same any more (a later scan sees it anew).
@@ -144,38 +98,67 @@ class DropFolder:
             SourceUnreachable: it cannot be opened or moved.
         """
         with (
-            self._opened() as folder,
-            self._own(folder, _PRIVATE) as private,
+            opened(self.path) as folder,
+            own(self.path, folder, PRIVATE) as private,
             or_unreachable(f"{candidate.name} cannot be claimed from {self.path}"),
         ):
-            if not _is_there(candidate, folder):
+            marker = self._markers.seen(candidate.entry, candidate.identity.modified_ns, folder)
+            if not _is_there(candidate, folder) or not self._markers.vouch(marker):
                 return None
             entry = free_claim(private, candidate.entry, candidate.identity.modified_ns)
             try:
                 os.rename(candidate.entry, entry, src_dir_fd=folder, dst_dir_fd=private)
             except FileNotFoundError:
                 return None
-            self._seen.pop(candidate.entry, None)
+            self._arrivals.forget(candidate.entry)
             moved = Identity.of(os.stat(entry, dir_fd=private, follow_symlinks=False))
             if moved != candidate.identity:
-                _give_back(candidate.entry, folder, entry, private)
+                _move_back(candidate.entry, folder, entry, private)
                 return None
-        return ClaimedFile(candidate.name, self.path / _PRIVATE, entry, moved)
+            if marker is not None:
+                self._markers.remove(candidate.entry, marker, folder, private)
+        return ClaimedFile(candidate.name, self.path / PRIVATE, entry, moved)
+
+    def give_back(self, claimed: ClaimedFile) -> bool:
+        """Put a file that its producer wrote on back where it came from, to be taken when it is complete.
+
+        False while another file has its name there.
+
+        Raises:
+            SourceUnreachable: it cannot be moved.
+        """
+        return self._give_back(claimed, PRIVATE, claimed.entry)
+
+    def give_back_grown(self) -> list[str]:
+        """Put files back that were put away, and grew since: their producers paused, and went on.
+
+        Only the last `MOST_WATCHED`, and while this object lives. Returns their names, safe to show.
+
+        Raises:
+            SourceUnreachable: one cannot be moved.
+        """
+        grown = []
+        for claimed, where, entry in tuple(self._put_away):
+            if _has_grown(self.path / where / entry, claimed.identity):
+                if self._give_back(claimed, where, entry):
+                    grown.append(claimed.name)
+                self._put_away.remove((claimed, where, entry))
+        return grown
 
     def claimed(self) -> list[ClaimedFile]:
-        """The claimed files without a verdict yet, in the order of their arrival.
+        """The claimed files that are not put away yet, in order.
 
         Raises:
             SourceUnreachable: they cannot be listed.
         """
         found = []
-        with self._opened() as folder, self._own(folder, _PRIVATE) as private:
+        with opened(self.path) as folder, own(self.path, folder, PRIVATE) as private:
             for entry, status in listed(private):
                 name = name_of_claimed(entry)
                 if name and S_ISREG(status.st_mode):
-                    safe = shown(name, LONGEST_NAME)
-                    found.append(ClaimedFile(safe, self.path / _PRIVATE, entry, Identity.of(status)))
-        return sorted(found, key=lambda file: file.entry)
+                    place = self.path / PRIVATE
+                    found.append(ClaimedFile(safe_name(name), place, entry, Identity.of(status)))
+        return sorted(found, key=self.dating.order)
 
     def archive(self, claimed: ClaimedFile, at: datetime, sha256: str) -> Path:
         """Move a file that had its effect to `archive/`. Returns where it is now.
@@ -183,9 +166,10 @@ class DropFolder:
         Raises:
             SourceUnreachable: it cannot be moved.
         """
-        with self._place_for(claimed, _ARCHIVE, f"{stamp(at)}-{sha256[:8]}-") as place:
+        with self._place_for(claimed, ARCHIVE, f"{stamp(at)}-{sha256[:8]}") as place:
             place.take(claimed.entry)
-            return self.path / _ARCHIVE / place.entry
+            self._put_away.append((claimed, ARCHIVE, place.entry))
+            return self.path / ARCHIVE / place.entry
 
     def reject(self, claimed: ClaimedFile, at: datetime, report_text: str) -> Path:
         """Move a refused file to `rejected/`, with the report beside it as `….txt`.
@@ -195,7 +179,7 @@ class DropFolder:
         Raises:
             SourceUnreachable: it cannot be moved, or the report not be written.
         """
-        with self._place_for(claimed, _REJECTED, f"{stamp(at)}-") as place:
+        with self._place_for(claimed, REJECTED, stamp(at)) as place:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
             descriptor = os.open(f"{place.entry}.txt", flags, 0o666, dir_fd=place.folder)
             try:
@@ -206,113 +190,51 @@ class DropFolder:
                 with suppress(OSError):
                     os.unlink(f"{place.entry}.txt", dir_fd=place.folder)
                 raise
-            return self.path / _REJECTED / place.entry
+            self._put_away.append((claimed, REJECTED, place.entry))
+            return self.path / REJECTED / place.entry
+
+    def delete_old(self, before: datetime, most: int) -> int:
+        """Delete what was put away before that time, at most so many files; return how many.
+
+        What a lost state would be made again from stays: the newest archived file.
+
+        Raises:
+            SourceUnreachable: they cannot be listed or deleted.
+        """
+        spared = {file.entry for file in self.archived()[-1:]}
+        return delete_old(self.path, stamp(before), spared, most)
 
     def archived(self) -> list[ArchivedFile]:
-        """The archived files, oldest first: by the time of their content, not of their archiving.
+        """The archived files in order: by the time of their data, not of their archiving.
 
         Raises:
             SourceUnreachable: they cannot be listed.
         """
         found = []
-        with self._opened() as folder, self._own(folder, _ARCHIVE) as archive:
+        with opened(self.path) as folder, own(self.path, folder, ARCHIVE) as archive:
             for entry, status in listed(archive):
                 name = name_of_archived(entry)
                 if name and S_ISREG(status.st_mode):
-                    found.append(ArchivedFile(name, self.path / _ARCHIVE, entry, Identity.of(status)))
-        return sorted(found, key=lambda file: (file.identity.modified_ns, file.entry))
-
-    def _entries(self, folder: int) -> Iterator[tuple[str, os.stat_result, str]]:
-        """Each thing in the folder with the reason to leave it alone, or ""."""
-        with or_unreachable(f"The folder {self.path} cannot be listed"):
-            for entry, status in listed(folder):
-                if S_ISDIR(status.st_mode) and entry in OWN_FOLDERS:
-                    continue
-                yield entry, status, self._reason_to_leave(entry, status)
-
-    def _reason_to_leave(self, entry: str, status: os.stat_result) -> str:
-        if not S_ISREG(status.st_mode):
-            return "not a regular file (a link, a folder, a pipe or a device)"
-        if status.st_nlink > 1:
-            return "it has a second name elsewhere (a hard link)"
-        if _TEMPORARY.search(entry):
-            return "a temporary name: rename it when it is complete"
-        if not self._matches.match(entry):
-            return f"the name matches none of {', '.join(self._patterns)}"
-        if len(os.fsencode(entry)) > LONGEST_NAME:
-            return f"the name is longer than {LONGEST_NAME} bytes"
-        return "" if status.st_size else "empty: nothing has been written to it yet"
-
-    def _settled(
-        self, folder: int, files: list[Candidate], left_alone: list[LeftAlone], now: float
-    ) -> tuple[list[Candidate], list[Candidate]]:
-        ready: list[Candidate] = []
-        settling: list[Candidate] = []
-        seen: dict[str, tuple[Identity, float]] = {}
-        for file in files:
-            identity, since = self._seen.get(file.entry, (file.identity, now))
-            if identity != file.identity:
-                since = now
-            seen[file.entry] = (file.identity, since)
-            if now - since < self._settle_seconds:
-                settling.append(file)
-                continue
-            try:
-                (settling if open_for_writing(file.entry, folder) else ready).append(file)
-            except PermissionError:
-                reason = "syncd may not read it: give its user the right to"
-                left_alone.append(_left_alone(file.entry, file.identity.modified_ns, reason))
-            except OSError:
-                settling.append(file)  # it is just changing: the next scan sees what it became
-        self._seen = seen
-        return ready, settling
+                    found.append(ArchivedFile(name, self.path / ARCHIVE, entry, Identity.of(status)))
+        return sorted(found, key=self.dating.order)
 
     @contextmanager
     def _place_for(self, claimed: ClaimedFile, where: str, prefix: str) -> Iterator[Place]:
         with (
-            self._opened() as folder,
-            self._own(folder, _PRIVATE) as private,
-            self._own(folder, where) as target,
+            opened(self.path) as folder,
+            own(self.path, folder, PRIVATE) as private,
+            own(self.path, folder, where) as target,
             or_unreachable(f"{claimed.name} cannot be moved to {self.path / where}"),
         ):
             yield Place(private, target, free_name(target, prefix, claimed.name))
 
-    @contextmanager
-    def _opened(self) -> Iterator[int]:
-        """The folder as a descriptor, opened anew each time: it may have been deleted and made again."""
-        with or_unreachable(f"The folder {self.path} cannot be opened"):
-            descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            yield descriptor
-        finally:
-            os.close(descriptor)
-
-    @contextmanager
-    def _own(self, folder: int, name: str) -> Iterator[int]:
-        """One of syncd's own folders, made where it is missing. Never a link: it could lead anywhere."""
-        with or_unreachable(f"The folder {self.path / name} cannot be made or opened"):
-            with suppress(FileExistsError):
-                os.mkdir(name, 0o700 if name == _PRIVATE else 0o777, dir_fd=folder)
-            descriptor = os.open(
-                name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder
-            )
-        try:
-            if os.fstat(descriptor).st_dev != os.fstat(folder).st_dev:
-                raise SourceUnreachable(
-                    f"The folder {self.path / name} is on another file system than {self.path}: files cannot "
-                    "be moved between them in one step. Keep both on one."
-                )
-            yield descriptor
-        finally:
-            os.close(descriptor)
-
-
-def _arrival(file: Candidate) -> tuple[int, str]:
-    return file.identity.modified_ns, file.entry
-
-
-def _left_alone(entry: str, modified_ns: int, reason: str) -> LeftAlone:
-    return LeftAlone(shown(entry, LONGEST_NAME), reason, datetime.fromtimestamp(modified_ns / 1e9, UTC))
+    def _give_back(self, claimed: ClaimedFile, where: str, entry: str) -> bool:
+        with (
+            opened(self.path) as folder,
+            own(self.path, folder, where) as place,
+            or_unreachable(f"{claimed.name} cannot be moved back to {self.path}"),
+        ):
+            return _move_back(name_of_claimed(claimed.entry) or "", folder, entry, place)
 
 
 def _is_there(candidate: Candidate, folder: int) -> bool:
@@ -330,14 +252,32 @@ def _is_there(candidate: Candidate, folder: int) -> bool:
         os.close(descriptor)
 
 
-def _give_back(entry: str, folder: int, claimed: str, private: int) -> None:
-    """Undo a claim that caught a file put there a moment ago.
-
-    Where yet another has taken its place, or the file system knows no links, it stays among the claimed,
-    where `claimed()` finds it.
-    """
+def _has_grown(path: Path, identity: Identity) -> bool:
     try:
-        os.link(claimed, entry, src_dir_fd=private, dst_dir_fd=folder, follow_symlinks=False)
+        status = path.lstat()
     except OSError:
-        return
-    os.unlink(claimed, dir_fd=private)
+        return False
+    same = (status.st_dev, status.st_ino) == (identity.device, identity.inode)
+    return same and status.st_size > identity.size
+
+
+def _move_back(entry: str, folder: int, lies_as: str, place: int) -> bool:
+    """Move a file back into the folder without replacing another; tell whether it is there."""
+    try:
+        os.link(lies_as, entry, src_dir_fd=place, dst_dir_fd=folder, follow_symlinks=False)
+    except OSError:
+        if exists(folder, entry):
+            if not _is_same(entry, folder, lies_as, place):
+                return False
+        else:  # the file system knows no links
+            os.rename(lies_as, entry, src_dir_fd=place, dst_dir_fd=folder)
+            return True
+    os.unlink(lies_as, dir_fd=place)
+    return True
+
+
+def _is_same(entry: str, folder: int, lies_as: str, place: int) -> bool:
+    """Whether both names are one file: a crash came before one of them was taken away."""
+    one = os.stat(entry, dir_fd=folder, follow_symlinks=False)
+    other = os.stat(lies_as, dir_fd=place, follow_symlinks=False)
+    return os.path.samestat(one, other)

@@ -16,8 +16,9 @@ from state.staging import Duplicates
 from state.stock import StockBook
 from syncd.clock import Clock
 from syncd.core.guards import Guard
-from syncd.feeds import FolderFeed, PollFeed
+from syncd.folder_feed import FolderFeed
 from syncd.intake import IntakeParts, SourceTerms
+from syncd.poll_feed import PollFeed
 from syncd.sources.database import DatabaseSource
 from syncd.sources.drop import DropFolder
 from syncd.sources.judge import FileTerms

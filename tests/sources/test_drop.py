@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rights import as_nobody
 
-from syncd.sources.drop import MOST_CANDIDATES, Candidate, DropFolder
+from syncd.sources.arrivals import MOST_CANDIDATES, Candidate
+from syncd.sources.drop import DropFolder
 from syncd.sources.files import ArchivedFile, ClaimedFile, Identity
 from syncd.sources.rows import SourceUnreachable
 
@@ -294,8 +295,8 @@ def test_archiving_never_overwrites_and_names_time_hash_and_file(inbox):
     paths = [inbox.archive(claim(inbox, content=text), AT, SHA) for text in ("one", "two", "three")]
     assert [path.name for path in paths] == [
         "20260301T070500.123456Z-01234567-stock.csv",
-        "20260301T070500.123456Z-01234567-2-stock.csv",
-        "20260301T070500.123456Z-01234567-3-stock.csv",
+        "20260301T070500.123456Z-01234567.2-stock.csv",
+        "20260301T070500.123456Z-01234567.3-stock.csv",
     ]
     assert [path.read_text() for path in paths] == ["one", "two", "three"]
     assert not inbox.claimed()
