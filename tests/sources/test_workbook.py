@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import openpyxl
 import pytest
+import xlsxwriter
 from known_skus import Known
 
 from syncd.sources import workbook
@@ -178,9 +180,9 @@ class TestAReaderThatFails:
             "[true]",
         ],
     )
-    def test_rows_must_be_rows(self, rows_of, row, monkeypatch):
+    def test_rows_must_be_rows(self, row):
         with pytest.raises(SourceUnreadable, match="no sense"):
-            list(workbook._rows(iter([workbook.json.loads(f"[{row}]")])))
+            list(workbook._rows(iter([json.loads(f"[{row}]")])))
 
     def test_trouble_of_the_machine_keeps_the_file(self, rows_of):
         with pytest.raises(SourceUnreachable), rows_of('say {"failed": "I/O error"}'):
@@ -205,8 +207,10 @@ def test_the_reader_knows_no_secret_and_may_use_little(stock, monkeypatch):
     assert adjusted == "1000\n"
 
 
-def test_a_workbook_that_bursts_costs_only_itself(tmp_path, stock):
-    bomb = tmp_path / "bomb.xlsx"
+def test_a_workbook_that_bursts_costs_only_itself(tmp_path):
+    bomb, stock = tmp_path / "bomb.xlsx", tmp_path / "shared.xlsx"
+    with xlsxwriter.Workbook(stock) as book:
+        book.add_worksheet().write_row("A1", ["sku", "qty"])
     with zipfile.ZipFile(stock) as source, zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as target:
         for name in source.namelist():
             if name != "xl/sharedStrings.xml":
@@ -216,7 +220,7 @@ def test_a_workbook_that_bursts_costs_only_itself(tmp_path, stock):
             for _ in range(500):
                 part.write(b"A" * (1 << 20))
             part.write(b"</t></si></sst>")
-    assert "memory" in refusal(bomb) or "unpacks to more" in refusal(bomb)
+    assert "more than 384 MiB of memory" in refusal(bomb)
 
 
 def test_help_does_not_load_it():

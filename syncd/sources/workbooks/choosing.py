@@ -1,7 +1,7 @@
 """Which sheet of a workbook holds the stock, and below which row."""
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from syncd.sources.cells import Cell
@@ -10,6 +10,7 @@ from syncd.sources.rows import SourceUnreadable, shown
 from syncd.sources.workbooks.raw import RawRow, Workbook, header, identifier, quantity
 
 _HEADER_ROWS: Final = 20
+_MOST_NAMED: Final = 20
 
 
 class Choice(NamedTuple):
@@ -41,8 +42,8 @@ def choose(book: Workbook, sheet: str | None, names: Mapping[str, str] | None) -
                 refusal = refusal or error
     if len(found) > 1:
         raise SourceUnreadable(
-            f"The sheets {_list([choice.sheet for choice in found])} all have these columns. Name the right one in the "
-            'settings of this source: sheet = "…".'
+            f"The sheets {_list(choice.sheet for choice in found)} all have these columns. Name the right "
+            'one in the settings of this source: sheet = "…".'
         )
     if not found:
         raise refusal or SourceUnreadable("The workbook has no visible sheet. Export it again.")
@@ -59,6 +60,15 @@ def cells(row: RawRow, columns: Columns) -> tuple[int, Cell, Cell, Cell] | None:
     return None if sku is location is units is None else (number, sku, location, units)
 
 
+def rows_of(book: Workbook, choice: Choice) -> Iterator[tuple[int, Cell, Cell, Cell]]:
+    """Row number, SKU, location and quantity of what stands below the headers; what is blank is left out."""
+    for row in book.rows(choice.sheet):
+        if row[0] > choice.row:
+            made = cells(row, choice.columns)
+            if made is not None:
+                yield made
+
+
 def _headed(book: Workbook, sheet: str, names: Mapping[str, str] | None) -> Choice:
     refusal: ColumnsMissing | None = None
     for number, given in itertools.islice(book.rows(sheet), _HEADER_ROWS):
@@ -70,5 +80,5 @@ def _headed(book: Workbook, sheet: str, names: Mapping[str, str] | None) -> Choi
     raise refusal or ColumnsMissing(f'The sheet "{shown(sheet)}" is empty. Export it again.')
 
 
-def _list(names: object) -> str:
-    return ", ".join(f'"{shown(str(name))}"' for name in list(names)[:20])  # type: ignore[call-overload]
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(f'"{shown(name)}"' for name in itertools.islice(names, _MOST_NAMED))

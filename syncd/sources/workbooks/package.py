@@ -1,6 +1,7 @@
 """Zipped XML from a stranger: bounded, streamed, and without document type definitions."""
 
 import pyexpat
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -14,7 +15,10 @@ MOST_BYTES: Final = 768 << 20
 """Unpacked, all members together."""
 
 _CHUNK: Final = 1 << 16
-DAMAGED: Final = "The workbook is damaged or cut off. Export it again, and wait until it is written completely."
+DAMAGED: Final = (
+    "The workbook is damaged or cut off. Export it again, and wait until it is written completely."
+)
+ENCRYPTED: Final = "The workbook is encrypted. Save it without a password."
 
 
 class Package:
@@ -50,9 +54,9 @@ class Package:
                 raise SourceUnreadable(DAMAGED)
             with self._archive.open(name) as part:
                 while chunk := part.read(_CHUNK):
-                    parser.Parse(chunk, False)  # noqa: FBT003 - the parser takes no keywords
+                    parser.Parse(chunk, False)
                     yield
-                parser.Parse(b"", True)  # noqa: FBT003
+                parser.Parse(b"", True)
         yield
 
     def read_whole(self, name: str, tags: "Tags") -> None:
@@ -74,9 +78,6 @@ class Tags:
         """Text, perhaps a piece of it."""
 
 
-ENCRYPTED: Final = "The workbook is encrypted. Save it without a password."
-
-
 @contextmanager
 def damage_named() -> Iterator[None]:
     """Whatever the libraries say of a damaged file, in words for whoever made the export."""
@@ -86,7 +87,7 @@ def damage_named() -> Iterator[None]:
         if error.code == pyexpat.errors.codes[pyexpat.errors.XML_ERROR_NO_MEMORY]:
             raise MemoryError from error
         raise SourceUnreadable(DAMAGED) from error
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, ValueError) as error:
         raise SourceUnreadable(DAMAGED) from error
 
 
@@ -103,6 +104,6 @@ def _local(tag: str) -> str:
 
 
 def _refuse_doctype(*_: object) -> None:
-    raise SourceUnreadable("The workbook declares entities of its own, as no spreadsheet does. Export it again.")
-
-
+    raise SourceUnreadable(
+        "The workbook declares entities of its own, as no spreadsheet does. Export it again."
+    )

@@ -1,11 +1,9 @@
 """What a workbook stores in a cell, and what that says in a column of identifiers or of quantities."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Final, NamedTuple, Protocol, TypeAlias
-
-from collections.abc import Iterator
 
 from syncd.sources.cells import Cell, Unusable
 from syncd.sources.identifiers import trimmed
@@ -73,16 +71,20 @@ def quantity(raw: Raw | None, row: int, column: int) -> Cell:
         return raw
     if isinstance(raw, Other):
         return _unusable(raw.what, raw.text, row, column, raw.remedy)
-    if is_date(raw.number_format):
-        return _unusable("a date or time", raw.digits, row, column, "format the column as a number")
-    if is_percentage(raw.number_format):
-        return _unusable("a percentage", raw.digits, row, column, "enter a number of units")
     try:
-        value = _value(raw.digits)
+        return _units(raw)
     except ValueError as error:
         return _unusable(str(error), raw.digits, row, column, "enter a number of units")
-    if abs(value) >= EXACT_BELOW:
-        return _unusable("a number of more than 15 digits", raw.digits, row, column, "enter a number of units")
+
+
+def _units(raw: Number) -> int | Decimal:
+    if is_date(raw.number_format):
+        raise ValueError("a date or time")
+    if is_percentage(raw.number_format):
+        raise ValueError("a percentage")
+    value = _value(raw.digits)
+    if not -EXACT_BELOW < value < EXACT_BELOW:
+        raise ValueError("a number of more than 15 digits")
     return value
 
 
@@ -120,8 +122,8 @@ def _value(digits: str) -> int | Decimal:
 
 
 def _shown_text(value: int | Decimal, text: str) -> str:
-    """The text that a number is shown as, where every digit of it is there and nothing else looks like one."""
-    if abs(value) >= EXACT_BELOW:
+    """The text that a number is shown as, where all its digits are there and nothing else looks like one."""
+    if not -EXACT_BELOW < value < EXACT_BELOW:
         raise ValueError("a number of more than 15 digits, of which spreadsheets keep 15")
     if isinstance(value, Decimal):
         exact = text == f"{value:f}"

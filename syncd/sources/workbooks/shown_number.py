@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Final
 
-EXACT_BELOW: Final = 10**15
+EXACT_BELOW: Final[int] = 10**15
 """Spreadsheets keep 15 digits: the end of a longer number is already lost."""
 
 _TOKEN: Final = re.compile(r'"([^"]*)"|\\(.)|\[([^\]]*)\]|(.)', re.DOTALL)
@@ -20,7 +20,7 @@ def shown_by(value: int | Decimal, number_format: str) -> str:
     Raises:
         ValueError: the number as shown may not be the number as meant; the message says why.
     """
-    if abs(value) >= EXACT_BELOW:
+    if not -EXACT_BELOW < value < EXACT_BELOW:
         raise ValueError("a number of more than 15 digits, of which spreadsheets keep 15")
     if number_format.strip().casefold() in _PLAIN:
         return f"{value:f}" if isinstance(value, Decimal) else str(value)
@@ -44,7 +44,7 @@ def is_date(number_format: str) -> bool:
 
 def is_percentage(number_format: str) -> bool:
     """Whether a number with this format is shown a hundredfold."""
-    return any(token == "%" and not literal for token, literal in _tokens(number_format))
+    return ("%", False) in _tokens(number_format)
 
 
 def _tokens(number_format: str) -> Iterator[tuple[str, bool]]:

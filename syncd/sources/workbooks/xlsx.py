@@ -18,6 +18,7 @@ _BUILTIN: Final = {
 _BUILTIN_DATES: Final = frozenset((*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)))
 _OTHER_BUILTIN: Final = "#,##0.00"
 _ESCAPED: Final = re.compile(r"_x([0-9A-Fa-f]{4})_")
+_SURROGATES: Final = range(0xD800, 0xE000)
 _PLACE: Final = re.compile(r"([A-Z]{1,3})([1-9][0-9]{0,6})", re.ASCII)
 
 
@@ -38,7 +39,7 @@ class Xlsx:
         self._sheets = {
             name: (parts[part][1], visible) for name, part, visible in listed.found if part in parts
         }
-        paths = {kind: path for kind, path in parts.values()}
+        paths = dict(parts.values())
         styles, self._strings = _Styles(), _Strings()
         if "styles" in paths:
             self._package.read_whole(paths["styles"], styles)
@@ -210,7 +211,9 @@ class _Cells(Tags):
         if column <= self._column:
             raise SourceUnreadable(DAMAGED)
         if column >= MOST_COLUMNS:
-            raise SourceUnreadable(f"The sheet has more than {MOST_COLUMNS} columns. Export only those needed.")
+            raise SourceUnreadable(
+                f"The sheet has more than {MOST_COLUMNS} columns. Export only those needed."
+            )
         self._column = column
 
     def _raw(self) -> Raw | None:
@@ -250,4 +253,10 @@ def _index(text: str | None) -> int:
 
 
 def _unescaped(text: str) -> str:
-    return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text) if "_x" in text else text
+    return _ESCAPED.sub(_letter, text) if "_x" in text else text
+
+
+def _letter(found: re.Match[str]) -> str:
+    """The escaped character; half of one stays as it is written, for no text has it."""
+    code = int(found[1], 16)
+    return found[0] if code in _SURROGATES else chr(code)
