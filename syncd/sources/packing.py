@@ -135,7 +135,9 @@ def _require_small_directory(file: BinaryIO) -> None:
 
 def _only_member(file: BinaryIO) -> zipfile.ZipInfo:
     """The one file in the archive; what macOS adds for itself does not count."""
-    files = [m for m in _members(file) if not m.is_dir() and not m.filename.startswith("__MACOSX/")]
+    files = [
+        m for m in _members(file) if not (m.filename.endswith("/") or m.filename.startswith("__MACOSX/"))
+    ]
     if len(files) != 1:
         named = ", ".join(shown(one.filename) for one in files[:5])
         raise SourceUnreadable(

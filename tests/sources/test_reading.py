@@ -72,6 +72,10 @@ def test_the_name_of_what_is_packed_counts():
     assert read(gzip.compress(objects), "a.jsonl.gz")[0] == [("A", "", 1, 1)]
 
 
+def test_a_member_may_have_no_name():
+    assert read(zipped((zipfile.ZipInfo(""), CSV)))[0] == ROWS
+
+
 def test_what_macos_adds_does_not_count():
     assert read(zipped(("stock.csv", CSV), ("__MACOSX/._stock.csv", b"x"), ("folder/", b"")))[0] == ROWS
 
