@@ -9,11 +9,11 @@ UV ?= uv
 BIN := .venv/bin
 # --python: the environment has no pip of its own, for Debian's Python cannot put one there.
 PIP = $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check --no-input --quiet
-COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml
+COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check check-units simulate mutants kills outage bench lock clean
+.PHONY: help demo test check check-units simulate mutants kills outage fuzz bench lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,16 +48,20 @@ kills: .venv/ready-dev ## Kill and stop real daemons behind a proxy that breaks 
 outage: .venv/ready-dev ## Twelve hours of outage with a million changes, in about two minutes
 	@$(BIN)/python tests/outage/run.py --listings 50000 --changes 1000000 --hours 12
 
+fuzz: .venv/ready-fuzz ## Fuzz a parser, guided by coverage: PARSER=json MINUTES=10
+	@$(BIN)/python tests/fuzz/fuzz.py $(or $(PARSER),json) --minutes $(or $(MINUTES),10)
+
 bench: .venv/ready-dev ## Measure what the design bounds, as ratios
 	@$(BIN)/python -m benchmarks
 
 lock: ## Compile the locks anew from pyproject.toml, keeping versions (needs uv)
 	@command -v $(UV) > /dev/null || { echo "make lock needs uv: see its documentation, or set UV=PATH" >&2; exit 1; }
-	$(COMPILE) --group build --output-file requirements.lock
-	$(COMPILE) --group build --group dev --constraints requirements.lock --output-file requirements-dev.lock
+	$(COMPILE) pyproject.toml --group build --output-file requirements.lock
+	$(COMPILE) pyproject.toml --group build --group dev --constraints requirements.lock --output-file requirements-dev.lock
+	$(COMPILE) --group pyproject.toml:fuzz --output-file requirements-fuzz.lock
 
 clean: ## Remove the environment and everything that tools left behind
-	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .fuzz build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
@@ -76,4 +80,9 @@ $(BIN)/python:
 .venv/ready-dev: requirements-dev.lock .venv/ready
 	@echo "installing what the tests and checks need into .venv ..."
 	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@touch $@
+
+.venv/ready-fuzz: requirements-fuzz.lock .venv/ready-dev
+	@echo "installing what fuzzing needs into .venv ..."
+	@$(PIP) install --require-hashes -r requirements-fuzz.lock
 	@touch $@

@@ -63,7 +63,8 @@ def whole_units(value: Decimal) -> int:
     if not -LARGEST_QUANTITY - 1 < value < LARGEST_QUANTITY + 1:  # first: 1E+999999999 is not written out
         raise ValueError(f"larger than {LARGEST_QUANTITY}")
     nearest = value.to_integral_value()
-    units = int(nearest if abs(value - nearest) <= DUST else value.to_integral_value(ROUND_FLOOR))
+    is_dust = nearest - DUST <= value <= nearest + DUST  # comparing is exact; value - nearest may be rounded
+    units = int(nearest if is_dust else value.to_integral_value(ROUND_FLOOR))
     if abs(units) > LARGEST_QUANTITY:
         raise ValueError(f"larger than {LARGEST_QUANTITY}")
     return units

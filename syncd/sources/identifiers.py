@@ -8,6 +8,10 @@ LONGEST_IDENTIFIER: Final = 200
 _INVISIBLE: Final = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
 _ENDS: Final = "".join(chr(code) for code in range(0x3001) if chr(code).isspace()) + _INVISIBLE
 _HIDDEN: Final = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
+_NEVER_TEXT: Final = frozenset(
+    map(chr, (*range(0xFDD0, 0xFDF0), *range(0xFFFE, 0x110000, 0x10000), *range(0xFFFF, 0x110000, 0x10000)))
+)
+"""What Unicode promises never to give a meaning."""
 
 
 def trimmed(text: str) -> str:
@@ -28,4 +32,6 @@ def read_identifier(text: str) -> str:
         for character in name:
             if unicodedata.category(character) in _HIDDEN:
                 raise ValueError(f"an invisible character inside (U+{ord(character):04X})")
+            if character in _NEVER_TEXT:
+                raise ValueError(f"what no text has inside (U+{ord(character):04X}): the file is damaged")
     return name

@@ -1,6 +1,7 @@
 """JSON: an object a line, or one array of objects."""
 
 import itertools
+import json
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Final
@@ -69,7 +70,7 @@ def _cell(fields: Fields, key: str) -> Cell:
     value = fields.get(key)
     if value is None or isinstance(value, str | Decimal | Unusable) or type(value) is int:
         return value
-    return Unusable(shown(str(value)), "neither text nor a number")
+    return Unusable(shown(json.dumps(value, ensure_ascii=False, default=str)), "neither text nor a number")
 
 
 def _without_keys(first: Sequence[Entry]) -> SourceUnreadable:

@@ -35,7 +35,7 @@ _LONGEST_END: Final = _END.size + (1 << 16)
 _PLAIN_METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENCRYPTED: Final = 1
 _DAMAGED: Final = (
-    EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile, struct.error, ValueError, NotImplementedError,
+    EOFError, zlib.error, OSError, zipfile.BadZipFile, struct.error, ValueError, NotImplementedError,
 )  # fmt: skip
 
 
@@ -59,20 +59,21 @@ def unpacked(file: BinaryIO, name: str) -> Iterator[Content]:
     Raises:
         SourceUnreadable: it is packed in a way that is not understood, or damaged.
     """
+    source = cast("BinaryIO", _Source(file))
     with ExitStack() as stack:
-        kind = _kind_of(file)
+        kind = _kind_of(source)
         if kind == "gzip":
-            stream = stack.enter_context(gzip.GzipFile(fileobj=file))
+            stream = stack.enter_context(gzip.GzipFile(fileobj=source))
             yield _inner(_Unpacked(stream, "gzip file"), name.removesuffix(".gz"), "gzip", stack)
         elif kind == "zip":
-            member = _only_member(file)
-            archive = stack.enter_context(zipfile.ZipFile(file))
+            member = _only_member(source)
             with _undamaged("ZIP archive"):
+                archive = stack.enter_context(zipfile.ZipFile(source))
                 packed = stack.enter_context(archive.open(member))
             inside = shown(PurePosixPath(member.filename).name)
             yield _inner(_Unpacked(packed, "ZIP archive"), inside, f"ZIP: {inside}", stack)
         else:
-            yield Content(file, kind, name)
+            yield Content(source if kind == "text" else file, kind, name)
 
 
 def _inner(stream: "_Unpacked", name: str, packing: str, stack: ExitStack) -> Content:
@@ -93,8 +94,7 @@ def _inner(stream: "_Unpacked", name: str, packing: str, stack: ExitStack) -> Co
 
 def _kind_of(file: BinaryIO) -> Kind | Literal["gzip", "zip"]:
     file.seek(0)
-    with or_unreachable("The file cannot be read"):
-        head = file.read(4)
+    head = file.read(4)
     file.seek(0)
     if head.startswith(_GZIP):
         return "gzip"
@@ -117,10 +117,9 @@ def _members(file: BinaryIO) -> list[zipfile.ZipInfo]:
 
 
 def _require_small_directory(file: BinaryIO) -> None:
-    with or_unreachable("The file cannot be read"):
-        size = file.seek(0, io.SEEK_END)
-        file.seek(max(0, size - _LONGEST_END))
-        tail = file.read()
+    size = file.seek(0, io.SEEK_END)
+    file.seek(max(0, size - _LONGEST_END))
+    tail = file.read()
     at = tail.rfind(_END_MARK)
     with _undamaged("ZIP archive"):
         if at < 0:
@@ -135,7 +134,9 @@ def _require_small_directory(file: BinaryIO) -> None:
 
 def _only_member(file: BinaryIO) -> zipfile.ZipInfo:
     """The one file in the archive; what macOS adds for itself does not count."""
-    files = [m for m in _members(file) if not m.is_dir() and not m.filename.startswith("__MACOSX/")]
+    files = [
+        m for m in _members(file) if not (m.filename.endswith("/") or m.filename.startswith("__MACOSX/"))
+    ]
     if len(files) != 1:
         named = ", ".join(shown(one.filename) for one in files[:5])
         raise SourceUnreadable(
@@ -150,6 +151,26 @@ def _only_member(file: BinaryIO) -> zipfile.ZipInfo:
             "The ZIP archive is packed in an unusual way. Use the common method (deflate)."
         )
     return member
+
+
+class _Source:
+    """The file itself. A disk that fails must not pass for damage, as it would inside `zipfile`."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def read(self, size: int = -1, /) -> bytes:
+        with or_unreachable("The file cannot be read"):
+            return self._file.read(size)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        return self._file.seek(offset, whence)  # fails only where an archive points before its beginning
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def seekable(self) -> bool:
+        return True
 
 
 class _Unpacked:

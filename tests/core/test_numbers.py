@@ -125,3 +125,9 @@ def test_float_dust_is_no_unit(quantity, dust):
 def test_values_beyond_any_stock_are_refused(value):
     with pytest.raises(ValueError, match=r"\w"):
         whole_units(Decimal(value))
+
+
+def test_dust_ends_exactly_where_it_is_said_to_end():
+    digits = "9" * 5 + "8" + "9" * 32
+    assert parse_quantity(f"0.{digits}", "1234") == 0
+    assert parse_quantity("0.999999", "1234") == 1

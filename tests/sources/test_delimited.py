@@ -152,6 +152,7 @@ def test_a_negative_quantity_is_none_left_and_counted_each_time():
         ("A\x07B,5", "U+0007"),
         ("A\u200bB,5", "U+200B"),
         ('"A\nB",5', "U+000A"),
+        ("A\uffffB,5", "no text has"),
         ("A" * 201 + ",5", "longer than 200"),
         ("1.23E+12,5", "spreadsheet"),
         ('"1,23E+12",5', "spreadsheet"),

@@ -120,6 +120,11 @@ def test_what_is_no_quantity_is_a_bad_row_and_never_a_number(quantity, reason):
     assert reason in report.bad_rows[0].reason
 
 
+def test_what_is_neither_text_nor_a_number_is_shown_as_the_file_writes_it():
+    _, report = read('{"sku": "A", "qty": true}\n{"sku": "B", "qty": {"value": [5, null]}}\n')
+    assert [row.value for row in report.bad_rows] == ["true", '{"value": [5, null]}']
+
+
 def test_a_text_that_can_be_read_in_two_ways_refuses_the_file():
     assert "1.234 (line 1) can be read as 1 or as 1234" in refusal('{"sku": "A", "qty": "1.234"}')
 

@@ -1,7 +1,9 @@
 """Which format a file is in, packed or not: its bytes tell."""
 
+import errno
 import gzip
 import io
+import os
 import struct
 import zipfile
 from pathlib import Path
@@ -14,7 +16,7 @@ from known_skus import Known
 from syncd.sources import packing
 from syncd.sources.judge import FileTerms
 from syncd.sources.reading import read_file
-from syncd.sources.rows import ReadReport, SourceUnreadable
+from syncd.sources.rows import ReadReport, SourceUnreachable, SourceUnreadable
 
 CSV = b"sku,quantity\nA,1\nB,2\n"
 ROWS = [("A", "", 1, 2), ("B", "", 2, 3)]
@@ -72,6 +74,10 @@ def test_the_name_of_what_is_packed_counts():
     assert read(gzip.compress(objects), "a.jsonl.gz")[0] == [("A", "", 1, 1)]
 
 
+def test_a_member_may_have_no_name():
+    assert read(zipped((zipfile.ZipInfo(""), CSV)))[0] == ROWS
+
+
 def test_what_macos_adds_does_not_count():
     assert read(zipped(("stock.csv", CSV), ("__MACOSX/._stock.csv", b"x"), ("folder/", b"")))[0] == ROWS
 
@@ -121,6 +127,32 @@ def test_an_encrypted_archive_is_refused():
     data[6] |= 1
     data[data.index(b"PK\x01\x02") + 8] |= 1
     assert "encrypted" in refusal(bytes(data))
+
+
+class Failing(io.BytesIO):
+    """A file on a disk that fails after so many readings."""
+
+    def __init__(self, data, good):
+        super().__init__(data)
+        self.good = good
+
+    def read(self, size=-1, /):
+        self.good -= 1
+        if self.good < 0:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return super().read(size)
+
+
+@pytest.mark.parametrize("packed", [CSV, gzip.compress(CSV), zipped(("a.csv", CSV))])
+def test_a_disk_that_fails_is_no_damage_to_the_file(packed):
+    for good in range(100):
+        try:
+            rows = list(read_file(Failing(packed, good), "x", FileTerms(), Known(), ReadReport()))
+        except SourceUnreachable:
+            continue
+        break
+    assert rows == ROWS
+    assert good > 3
 
 
 def test_a_list_of_members_without_end_is_not_read():
