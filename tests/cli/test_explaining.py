@@ -394,7 +394,8 @@ def test_an_unknown_sku_is_answered_with_the_nearest(tmp_path, asked, meant):
     with database.write() as connection:
         connection.exec_driver_sql("INSERT INTO source(id, name, active, failure) VALUES (1, 'erp', 1, '')")
         connection.exec_driver_sql(
-            "INSERT INTO stock VALUES (?, '', 1, 1, 1, 1, 0)", [(sku,) for sku in known]
+            "INSERT INTO stock(sku, location, source_id, quantity, import_id, line) VALUES (?, '', 1, 1, 1, 1)",
+            [(sku,) for sku in known],
         )
         found = nearest_skus(connection, asked)
     database.close()

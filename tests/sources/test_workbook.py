@@ -193,9 +193,10 @@ class TestAReaderThatFails:
             next(rows)
 
 
-def test_the_reader_knows_no_secret_and_may_use_little(stock, monkeypatch):
+def test_the_reader_knows_no_secret_and_may_use_little(tmp_path, monkeypatch):
     monkeypatch.setenv("SHOP_SECRET", "canary-5e1f")
-    with stock.open("rb") as file, workbook.opened_sheet(file, "xlsx", sheet=None, columns=None) as sheet:
+    many = saved(tmp_path / "a.xlsx", ("S", [("sku", "qty"), *((f"SKU-{n:0100}", n) for n in range(2_000))]))
+    with many.open("rb") as file, workbook.opened_sheet(file, "xlsx", sheet=None, columns=None) as sheet:
         (child,) = children()
         environment = Path(f"/proc/{child}/environ").read_bytes()
         limits = Path(f"/proc/{child}/limits").read_text()
