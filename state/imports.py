@@ -87,6 +87,14 @@ class Imports:
             session.expunge_all()
         return entry
 
+    def lowered_after(self, last: Import) -> bool:
+        """Tell whether one that was held has lowered stock since: then what was applied is not in effect."""
+        query = select(Import.id).where(
+            Import.source_id == last.source_id, col(Import.id) > last.id, Import.decreased > 0
+        )
+        with self._database.read() as connection, Session(connection) as session:
+            return session.exec(query.limit(1)).first() is not None
+
     def newest_data(self, source_id: int) -> int | None:
         """Tell as of when the newest data is that was applied; not always that of the last import."""
         query = select(func.max(Import.data_at)).where(

@@ -112,7 +112,7 @@ class Intake:
         last = self._parts.imports.last_applied(self._terms.source_id)
         if last is None or incoming.import_id is not None or not incoming.sha256:
             return None
-        if last.sha256 == incoming.sha256:
+        if last.sha256 == incoming.sha256 and not self._parts.imports.lowered_after(last):
             reason = f"the same content as import {last.id}, the last applied"
             return Verdict(ImportState.UNCHANGED, reason, data_at=last.data_at)
         if self._terms.contents == "snapshot" and incoming.data_at < self._as_of(last, incoming):
@@ -245,7 +245,7 @@ class Intake:
         """Tell of an import, and of what it replaces; of one that is held again, it was told."""
         if verdict.again:
             return
-        if verdict.state in {ImportState.APPLIED, ImportState.HELD}:
+        if verdict.state in {ImportState.APPLIED, ImportState.UNCHANGED, ImportState.HELD}:
             self._supersede_held(incoming, verdict.import_id)
         if verdict.import_id is not None:
             self._report(incoming, verdict)

@@ -198,6 +198,25 @@ def test_a_plausible_successor_replaces_what_is_held(guarded):
     assert guarded.files(".syncd") == []
 
 
+def test_the_content_last_applied_replaces_what_is_held_if_it_is_newer(guarded):
+    guarded.drop(SHOP)
+    guarded.look()
+    guarded.drop(EMPTIED, at=2)
+    guarded.look()
+    guarded.drop(SHOP, at=1)
+    assert guarded.states() == [UNCHANGED]
+    assert guarded.recorded()[1] == (2, "held")
+
+    guarded.drop(SHOP, at=3)
+
+    assert guarded.states() == [UNCHANGED]
+    assert guarded.rows("SELECT state, reason FROM import WHERE id = 2") == [
+        ("superseded", "replaced by import 4")
+    ]
+    guarded.look()
+    assert guarded.files(".syncd") == []
+
+
 def test_an_older_file_does_not_replace_a_newer_one_that_is_held(guarded):
     guarded.drop(SHOP)
     guarded.look()
