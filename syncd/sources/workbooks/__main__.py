@@ -53,7 +53,8 @@ def _messages(
 ) -> Iterator[object]:
     book = open_workbook(file, kind)
     choice = choose(book, sheet, columns)
-    described = choice.columns.described()
+    above = f"headers in row {choice.row}; " if choice.row > 1 else ""
+    described = above + choice.columns.described()
     yield {"sheet": choice.sheet, "described": described, "headers": choice.columns.names}
     rows: list[object] = []
     count = size = 0
