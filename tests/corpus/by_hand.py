@@ -25,6 +25,14 @@ def gzipped(data):
     return gzip.compress(data, mtime=0)
 
 
+def without_beginning(archive):
+    """As if the archive had begun earlier: its members lie before its first byte."""
+    at = archive.index(b"PK\x05\x06") + 16
+    return (
+        archive[:at] + struct.pack("<I", struct.unpack_from("<I", archive, at)[0] + 500) + archive[at + 4 :]
+    )
+
+
 def with_flag(archive, bit):
     """Set a flag of the only member, in both places where it stands."""
     data = bytearray(archive)
@@ -45,6 +53,38 @@ def png():
         + chunk(b"IHDR", head)
         + chunk(b"IDAT", zlib.compress(b"\0\0"))
         + chunk(b"IEND", b"")
+    )
+
+
+def xlsx(
+    rows,
+    *,
+    prolog="<?xml version='1.0' encoding='UTF-8'?>",
+    book="<sheets><sheet name='S' sheetId='1' r:id='r1'/></sheets>",
+):
+    """The least that makes a workbook; `rows` is XML."""
+    spaces = "xmlns='http://schemas.openxmlformats.org/spreadsheetml/2006/main' xmlns:r='http://schemas.openxmlformats.org/officeDocument/2006/relationships'"
+    kinds = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    relations = "<Relationships xmlns='http://schemas.openxmlformats.org/package/2006/relationships'><Relationship Id='r1' Type='%s' Target='%s'/></Relationships>"
+    return zipped(
+        ("_rels/.rels", relations % (f"{kinds}/officeDocument", "xl/workbook.xml")),
+        ("xl/workbook.xml", f"<workbook {spaces}>{book}</workbook>"),
+        ("xl/_rels/workbook.xml.rels", relations % (f"{kinds}/worksheet", "worksheets/sheet1.xml")),
+        (
+            "xl/worksheets/sheet1.xml",
+            f"{prolog}<worksheet {spaces}><sheetData>{rows}</sheetData></worksheet>",
+        ),
+    )
+
+
+def cells(*values):
+    """A row of XML: text, or XML as it stands."""
+    return (
+        "<row>"
+        + "".join(
+            value if value[:1] == "<" else f"<c t='inlineStr'><is><t>{value}</t></is></c>" for value in values
+        )
+        + "</row>"
     )
 
 
@@ -101,6 +141,8 @@ HEADERS = {
     "headers-named-and-absent.csv": b"SKU,Stok\nA-1,5\n",
     "headers-missing.csv": b"SKU,Nama,Harga\nA-1,Kopi,15000\n",
     "headers-misspelt.csv": b"Sku,Quantitty\nA-1,5\n",
+    "headers-many.csv": b";".join(b"K%d" % at for at in range(30)) + b"\n" + b";" * 29 + b"\n",
+    "headers-quoted-over-lines.csv": b'sku,"quantity\n(pcs)"\nA-1,5\n',
     "headers-none.csv": b"A-1,5\nB-2,6\n",
     "headers-alone.csv": H,
     "headers-twice.csv": b"sku,quantity,quantity\nA-1,5,6\n",
@@ -120,6 +162,7 @@ SKUS = {
     "sku-mangled.csv": H + b'1.23E+12,5\n12345.0,6\n"8,99E+12",7\n1E+5,8\n12E5,9\nA-1,10\n',
     "sku-mangled-one-original.csv": H + b"1.23E+12,5\n12345.0,6\nA-1,10\n",
     "sku-mangled-two-originals.csv": H + b"1.23E+12,5\n12345.0,6\nA-1,10\n",
+    "sku-mangled-every-way.csv": H + b"1E+3,1\n1.50E+02,2\n1.5E+0,3\n9.995E+02,4\n1.2E+400,5\n12E+5,6\n120.0,7\n1.0E+10,8\n",
     "sku-mangled-but-known.csv": H + b"1.23E+12,5\n12345.0,6\n",
     "sku-absent.csv": H + b",5\n \xc2\xa0,6\n,\nA-1,7\n",
     "sku-twice.csv": b"sku,gudang,quantity\nA-1,JKT,5\nA-1,SBY,6\nA-1,JKT,7\n",
@@ -133,6 +176,7 @@ NUMBERS = {
     "numbers-programmer.csv": H + b'A,1234.567\nB,1.234\nC,"1,234"\nD,1234567\n',
     "numbers-auto-clear.csv": b"SKU;Stok\nA;1.234,5\nB;1,234.5\nC;1.234.567\nD;1,5\nE;0.123\n",
     "numbers-ambiguous.csv": b"SKU;Stok\nA;5\nB;1.234\nC;1.234\nD;2,500\n",
+    "numbers-ambiguous-thrice.csv": b"SKU;Stok\nA;1.234\nB;2.500\nC;1.234\nD;3,000\nE;4.000\n",
     "numbers-wrong-groups.csv": H + b'A,"12,34"\nB,"1,23,456"\nC,1.2.3\nD,"0,123.4"\nE,"1,2345"\nF,5\n',
     "numbers-dust.csv": H + b"A,1999.9999999\nB,2000.0000001\nC,1999.999998\nD,1999.999999\nE,-0.0000004\n"
     + b"F,0.99999899999999999999999999999999999999\n",
@@ -151,6 +195,10 @@ TRAILERS = {
     "trailer-counts-more.csv": H + b"A-1,5\nB-2,6\nEND,3\n",
     "trailer-missing.csv": H + b"A-1,5\nB-2,6\n",
     "trailer-not-last.csv": H + b"A-1,5\nEND,1\nB-2,6\n",
+    "trailer-after-bad-rows.csv": H + b'A-1,5\n"B"2,6\nC-3,7\n,8\nEND,4\n',
+    "trailer-unreadable.csv": H + b'A-1,5\n"END"x,1\n',
+    "trailer-without-count.csv": b"SKU;Stok\nA-1;5\n#EOF;\n",
+    "trailer-in-json.json": b'[{"sku": "A-1", "qty": 5}]',
     "trailer-not-expected.csv": H + b"A-1,5\nEND,1\n",
 }
 
@@ -175,6 +223,13 @@ JSON = {
     "lines-ambiguous-text.jsonl": b'{"sku": "A-1", "qty": "1.234"}\n{"sku": "B-2", "qty": 5}\n',
     "array.json": b'[{"sku": "A-1", "qty": 5}, {"sku": "B-2", "qty": 0}]',
     "array-pretty.json": json.dumps([{"Kode Barang": "A-1", "Stok": 5, "Gudang": "JKT"}, {"Kode Barang": "B-2", "Stok": None, "Gudang": None}], indent=4).encode(),
+    "lines-nested-deeply.jsonl": b'\n \n{"sku": "A-1", "qty": 5}\n{"sku": "B-2", "qty": ' + b"[" * 20_000 + b"]" * 20_000 + b"}\n",
+    "lines-huge-exponent.jsonl": b'{"sku": "A-1", "qty": 1e99999999999999999999}\n{"sku": "B-2", "qty": 1e-30}\n',
+    "lines-cut-off.jsonl": b'{"sku": "A-1", "qty": 5}\n{"sku": "B-2", "qty": 6',
+    "array-nested-deeply.json": b'[{"sku": "A-1", "qty": ' + b"[" * 20_000,
+    "array-without-comma.json": b'[{"sku": "A-1", "qty": 5} {"sku": "B-2", "qty": 6}]',
+    "array-trailing-comma.json": b'[{"sku": "A-1", "qty": 5},]',
+    "empty.json": b" \n",
     "array-utf-16.json": '[{"sku": "CAFÉ", "qty": 5}]'.encode("utf-16"),
     "array-cut-off.json": b'[\n  {"sku": "A-1", "qty": 5},\n  {"sku": "B-2", "qty": 6},\n',
     "array-cut-off-in-an-element.json": b'[{"sku": "A-1", "qty": 5}, {"sku": "B-2", "qt',
@@ -204,6 +259,8 @@ PACKED = {
     "zip-no-member.zip": zipped(),
     "zip-nameless-member.zip": zipped(("", SMALL)),
     "zip-cut-off.zip": zipped(("stok.csv", SMALL * 20))[:-30],
+    "zip-beginning-cut-off.zip": without_beginning(zipped(("stok.csv", SMALL))),
+    "xlsx-beginning-cut-off.xlsx": without_beginning(xlsx("")),
     "zip-wrong-checksum.zip": zipped(("stok.csv", SMALL), method=zipfile.ZIP_STORED).replace(b"Kopi;5", b"Kopi;0"),
     "zip-encrypted.zip": with_flag(zipped(("stok.csv", SMALL)), 1),
     "zip-nested.zip": zipped(("inner.zip", zipped(("stok.csv", SMALL)))),
@@ -224,7 +281,27 @@ SOMETHING_ELSE = {
     "rows-then-database-error.csv": H + b"A-1,5\nB-2,6\nERROR 2013 (HY000): Lost connection to MySQL server\n",
 }  # fmt: skip
 
+XLSX_HEAD = cells("SKU", "Stok")
+XLSX = {
+    "xlsx-by-hand.xlsx": xlsx(XLSX_HEAD + cells("007", "<c><v>5</v></c>") + cells("B<!-- -->2", "<c t='str'><f>1+1</f><v>6</v></c>")),
+    "xlsx-unknown-encoding.xlsx": xlsx(XLSX_HEAD + cells("A", "<c><v>5</v></c>"), prolog="<?xml version='1.0' encoding='UTF-6'?>"),
+    "xlsx-entities.xlsx": xlsx(XLSX_HEAD + cells("&a;", "<c><v>5</v></c>"), prolog="<!DOCTYPE x [<!ENTITY a 'A'>]>"),
+    "xlsx-broken-xml.xlsx": xlsx(XLSX_HEAD + cells("A", "<c><v>5</c></v>")),
+    "xlsx-string-absent.xlsx": xlsx(XLSX_HEAD + cells("<c t='s'><v>7</v></c>", "<c><v>5</v></c>")),
+    "xlsx-odd-numbers.xlsx": xlsx(
+        XLSX_HEAD
+        + "".join(
+            cells(f"S{at}", f"<c><v>{number}</v></c>")
+            for at, number in enumerate(("5.0", "-0", "1E2", "1e309", "NaN", "INF", "0x10", "1_0", " 5 ", "5,0", "٣", "1999.9999999999998", "+5", ".5"))
+        )
+    ),
+    "xlsx-rows-backwards.xlsx": xlsx(XLSX_HEAD + "<row r='3'><c r='A3' t='inlineStr'><is><t>A</t></is></c></row><row r='2'/>"),
+    "xlsx-escapes.xlsx": xlsx(XLSX_HEAD + cells("A_x000D_", "<c><v>5</v></c>") + cells("B_x0041_", "<c><v>6</v></c>") + cells("C_xD800_", "<c><v>7</v></c>")),
+    "xlsx-no-sheets.xlsx": xlsx("", book="<sheets/>"),
+    "binary-workbook.xlsb": zipped(("[Content_Types].xml", "<Types/>"), ("xl/workbook.bin", b"\x83\x01\0")),
+}  # fmt: skip
+
 FILES = {
     **DELIMITERS_AND_QUOTES, **ENCODINGS_AND_LINE_ENDS, **HEADERS, **SKUS, **NUMBERS, **TRAILERS, **JSON, **PACKED,
-    **SOMETHING_ELSE,
+    **SOMETHING_ELSE, **XLSX,
 }  # fmt: skip

@@ -107,7 +107,7 @@ def libreoffice(target, *, columns="", content=CSV):
 
 TEXT_COLUMNS = "1/2/2/2/3/1"
 
-WRITERS = {
+TEXTS = {
     "sqlite3-csv.csv": sqlite("-csv", "-header"),
     "sqlite3-list.txt": sqlite("-list", "-header"),
     "sqlite3-tabs.tsv": sqlite("-tabs", "-header"),

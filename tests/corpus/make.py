@@ -11,9 +11,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 from by_hand import FILES
-from by_programs import WRITERS
+from by_programs import TEXTS
+from by_spreadsheets import WORKBOOKS
 
 FOLDER = Path(__file__).parent / "files"
+WRITERS = {**TEXTS, **WORKBOOKS}
 
 
 def write_by_hand():

@@ -3,10 +3,12 @@
 import csv
 import io
 import json
+import tempfile
 from fractions import Fraction
 
+import openpyxl
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from known_skus import Known
 from quantities import STYLES, in_units, units
@@ -57,7 +59,10 @@ def check(text, name, style, said):
         with pytest.raises(SourceUnreadable, match="more than one way"):
             read(text, name, style)
         return
-    rows, report = read(text, name, style)
+    check_rows(*read(text, name, style), said)
+
+
+def check_rows(rows, report, said):
     assert {int(sku[1:]): quantity for sku, _, quantity, _ in rows} == {
         at: max(0, one) if isinstance(one, int) else None for at, one in enumerate(said)
     }
@@ -115,3 +120,56 @@ def said_by(value):
         return in_units(Fraction(value)) if len(value) <= 40 else "bad"
     except ValueError:
         return "bad"
+
+
+numbers = (
+    st.integers(-(2**33), 2**33)
+    | st.floats(-(2.0**33), 2.0**33)
+    | st.builds(
+        lambda whole, dust: whole + dust,
+        st.integers(0, 5000),
+        st.sampled_from([1e-7, -1e-7, 1e-5, -1e-5, 0.5]),
+    )
+)
+formats = st.sampled_from(["General", "0", "#,##0", "0.00", '"Rp" #,##0', "000000", "@"])
+others = st.tuples(
+    numbers, st.sampled_from(["0%", "0.00%", "dd/mm/yyyy", "h:mm", "[h]:mm", "mmm-yy"])
+) | st.tuples(
+    st.booleans() | st.sampled_from(["#N/A", "#REF!", "#DIV/0!", "=1+1", "=A1"]), st.just("General")
+)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.tuples(numbers, formats) | others | st.tuples(cells, st.none()), min_size=1, max_size=30))
+def test_workbooks(column):
+    book = openpyxl.Workbook()
+    book.active.append(("SKU", "Stok"))
+    said = []
+    for at, (value, number_format) in enumerate(column):
+        cell = book.active.cell(at + 2, 2)
+        book.active.cell(at + 2, 1).value = f"S{at}"
+        if number_format is None:
+            text = "".join(sign for sign in value if sign.isprintable() or sign in SPACES) or "x"
+            cell.value, cell.data_type = text, "s"
+            said.append(units(text.strip(SPACES), "1234"))
+        else:
+            cell.value, cell.number_format = value, number_format
+            is_number = not isinstance(value, bool | str) and number_format not in {
+                "0%",
+                "0.00%",
+                "dd/mm/yyyy",
+                "h:mm",
+                "[h]:mm",
+                "mmm-yy",
+            }
+            said.append(in_units(Fraction(repr(value))) if is_number else "bad")
+    check_workbook(book, said)
+
+
+def check_workbook(book, said):
+    report = ReadReport()
+    with tempfile.TemporaryFile() as file:
+        book.save(file)
+        file.flush()
+        rows = list(read_file(file, "stok.xlsx", FileTerms(numbers="1234"), Known(), report))
+    check_rows(rows, report, said)

@@ -4,9 +4,11 @@ import csv
 import gzip
 import io
 import json
+import tempfile
 import zipfile
 
-from hypothesis import assume, given
+import openpyxl
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from known_skus import Known
 
@@ -38,7 +40,10 @@ def read(data, name, table):
     """The rows of a file, where all its SKUs are known: what a spreadsheet may have mangled is tested elsewhere."""
     report = ReadReport()
     known = Known(sku for sku, _, _ in table)
-    rows = list(read_file(io.BytesIO(data), name, FileTerms(), known, report))
+    with tempfile.TemporaryFile() as file:  # another process reads workbooks, from a real file
+        file.write(data)
+        file.flush()
+        rows = list(read_file(file, name, FileTerms(), known, report))
     assert (report.rows, report.bad, report.negative) == (len(table), 0, 0)
     assert report.blank == sum(quantity is None for _, _, quantity in table)
     return [row[:3] for row in rows]
@@ -118,3 +123,23 @@ def test_json(table, as_lines, indent, ascii_only, packing):
     else:
         text = json.dumps(objects, indent=indent, ensure_ascii=ascii_only)
     assert read(*packing(text.encode(), "stok.jsonl" if as_lines else "stok.json"), table) == table
+
+
+@settings(max_examples=20, deadline=None)
+@given(tables, st.integers(0, 3), st.booleans(), packings)
+def test_workbooks(table, titles, split, packing):
+    book = openpyxl.Workbook()
+    sheet = book.active
+    for _ in range(titles):
+        sheet.append(("Laporan Stok",))
+    sheet.append(HEADERS)
+    for sku, place, quantity in table:
+        sheet.append((None,) * 3 + (quantity,))
+        for column, text in ((1, place), (2, "x"), (3, sku)):
+            cell = sheet.cell(sheet.max_row, column)
+            cell.value, cell.data_type = text, "s"  # whatever it looks like
+    if split:
+        book.create_sheet("Harga").append(("Kode Barang", "Harga"))
+    file = io.BytesIO()
+    book.save(file)
+    assert read(*packing(file.getvalue(), "stok.xlsx"), table) == table

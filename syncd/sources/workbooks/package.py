@@ -1,5 +1,6 @@
 """Zipped XML from a stranger: bounded, streamed, and without document type definitions."""
 
+import errno
 import pyexpat
 import struct
 import zipfile
@@ -18,6 +19,10 @@ _CHUNK: Final = 1 << 16
 DAMAGED: Final = (
     "The workbook is damaged or cut off. Export it again, and wait until it is written completely."
 )
+_DAMAGES: Final = (
+    zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, ValueError,
+    LookupError,  # an encoding of XML that nobody knows
+)  # fmt: skip
 ENCRYPTED: Final = "The workbook is encrypted. Save it without a password."
 
 
@@ -87,8 +92,12 @@ def damage_named() -> Iterator[None]:
         if error.code == pyexpat.errors.codes[pyexpat.errors.XML_ERROR_NO_MEMORY]:
             raise MemoryError from error
         raise SourceUnreadable(DAMAGED) from error
-    except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, ValueError) as error:
+    except _DAMAGES as error:
         raise SourceUnreadable(DAMAGED) from error
+    except OSError as error:
+        if error.errno == errno.EINVAL:  # a place before the beginning, as only a damaged archive names one
+            raise SourceUnreadable(DAMAGED) from error
+        raise
 
 
 def attribute(given: dict[str, str], name: str) -> str | None:

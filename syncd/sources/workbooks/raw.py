@@ -82,10 +82,17 @@ def _units(raw: Number) -> int | Decimal:
         raise ValueError("a date or time")
     if is_percentage(raw.number_format):
         raise ValueError("a percentage")
+    if raw.text is not None and _is_word(raw.text):
+        raise ValueError(f"the number {raw.digits} that is shown as {raw.text}")
     value = _value(raw.digits)
     if not -EXACT_BELOW < value < EXACT_BELOW:
         raise ValueError("a number of more than 15 digits")
     return value
+
+
+def _is_word(text: str) -> bool:
+    """Whether it is a word, as of a truth value, and no number: accounting shows zero as a dash."""
+    return any(map(str.isalpha, text)) and not any(letter.isdigit() or letter == "-" for letter in text)
 
 
 def header(raw: Raw | None) -> str:
