@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from state import stock, staging
+from state import staging, stock
 from state.records import ImportState
-from tests.intake.conftest import OFF, STRICT, PowerCut, Site
+from tests.intake.conftest import OFF, STRICT, Site
 
 APPLIED, HELD, REJECTED = ImportState.APPLIED, ImportState.HELD, ImportState.REJECTED
 SHOP = {f"S{number:03}": 5 for number in range(100)}
