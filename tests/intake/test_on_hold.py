@@ -207,9 +207,7 @@ def test_a_held_import_never_raises_adds_or_forgets(before, said, whole):
             if verdict.state is HELD:
                 after = site.levels()
                 assert after.keys() == first.keys()
-                assert all(
-                    after[sku] == first[sku] or after[sku] == said[sku] < first[sku] for sku in first
-                )
+                assert all(after[sku] == first[sku] or after[sku] == said[sku] < first[sku] for sku in first)
                 assert sum(after.values()) * 2 >= sum(first.values())
         finally:
             site.stop()

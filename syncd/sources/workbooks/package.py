@@ -1,12 +1,13 @@
 """Zipped XML from a stranger: bounded, streamed, and without document type definitions."""
 
+import io
 import pyexpat
 import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, cast
 
 from syncd.sources.rows import SourceUnreadable
 
@@ -15,6 +16,9 @@ MOST_BYTES: Final = 768 << 20
 """Unpacked, all members together."""
 
 _CHUNK: Final = 1 << 16
+_DAMAGE: Final = (
+    zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, ValueError, OSError,
+)  # fmt: skip
 DAMAGED: Final = (
     "The workbook is damaged or cut off. Export it again, and wait until it is written completely."
 )
@@ -26,11 +30,12 @@ class Package:
 
     Raises:
         SourceUnreadable: it is damaged, encrypted or too large.
+        OSError: it cannot be read now, which is no damage.
     """
 
     def __init__(self, file: BinaryIO) -> None:
         with damage_named():
-            self._archive = zipfile.ZipFile(file)
+            self._archive = zipfile.ZipFile(cast("BinaryIO", _Disk(file)))
         members = self._archive.infolist()
         if len(members) > MOST_MEMBERS or sum(member.file_size for member in members) > MOST_BYTES:
             raise SourceUnreadable(
@@ -78,16 +83,47 @@ class Tags:
         """Text, perhaps a piece of it."""
 
 
+class _DiskFailed(Exception):
+    """A read failed: no `OSError`, which `zipfile` would take for damage."""
+
+    def __init__(self, error: OSError) -> None:
+        self.error = error
+
+
+class _Disk:
+    """The file, of which a failing read is told from damage."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def read(self, size: int = -1, /) -> bytes:
+        try:
+            return self._file.read(size)
+        except OSError as error:
+            raise _DiskFailed(error) from error
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        return self._file.seek(offset, whence)  # fails only where an archive points before its beginning
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def seekable(self) -> bool:
+        return True
+
+
 @contextmanager
 def damage_named() -> Iterator[None]:
     """Whatever the libraries say of a damaged file, in words for whoever made the export."""
     try:
         yield
+    except _DiskFailed as failure:
+        raise failure.error from None
     except pyexpat.ExpatError as error:
         if error.code == pyexpat.errors.codes[pyexpat.errors.XML_ERROR_NO_MEMORY]:
             raise MemoryError from error
         raise SourceUnreadable(DAMAGED) from error
-    except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, ValueError) as error:
+    except _DAMAGE as error:
         raise SourceUnreadable(DAMAGED) from error
 
 
