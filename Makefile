@@ -45,6 +45,9 @@ mutants: .venv/ready-dev ## Put faults into copies of the code and let the simul
 kills: .venv/ready-dev ## Kill and stop real daemons behind a proxy that breaks connections: KILLS=200 TERMS=200
 	@$(BIN)/python tests/acceptance/kills.py --kills $(or $(KILLS),200) --terms $(or $(TERMS),200)
 
+races: .venv/ready-dev ## Let producers write in every way while the intake takes from the folder: ROUNDS=1000
+	@$(BIN)/python tests/acceptance/races.py --rounds $(or $(ROUNDS),1000)
+
 outage: .venv/ready-dev ## Twelve hours of outage with a million changes, in about two minutes
 	@$(BIN)/python tests/outage/run.py --listings 50000 --changes 1000000 --hours 12
 

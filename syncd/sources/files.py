@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from io import BufferedReader
 from pathlib import Path
 from stat import S_ISREG
-from typing import Final, Protocol
+from typing import BinaryIO, Final, Protocol
 
 from syncd.sources.rows import SourceUnreachable, shown
 
@@ -124,6 +124,34 @@ def or_unreachable(what: str) -> Iterator[None]:
     except OSError as error:
         remedy = _REMEDIES.get(type(error), "")
         raise SourceUnreachable(f"{what}: {shown(error.strerror or str(error))}.{remedy}") from error
+
+
+class DiskFile:
+    """The file itself. A disk that fails must not pass for damage, as it would inside `zipfile`."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def read(self, size: int = -1, /) -> bytes:
+        """The next bytes.
+
+        Raises:
+            SourceUnreachable: they cannot be read.
+        """
+        with or_unreachable("The file cannot be read"):
+            return self._file.read(size)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        """Go to a byte."""
+        return self._file.seek(offset, whence)  # fails only where an archive points before its beginning
+
+    def tell(self) -> int:
+        """At which byte it is."""
+        return self._file.tell()
+
+    def seekable(self) -> bool:
+        """Always."""
+        return True
 
 
 _REMEDIES: Final[dict[type[OSError], str]] = {

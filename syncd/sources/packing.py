@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import IO, BinaryIO, Final, Literal, TypeAlias, cast
 
-from syncd.sources.files import Bytes, or_unreachable
+from syncd.sources.files import Bytes, DiskFile, or_unreachable
 from syncd.sources.rows import SourceUnreadable, shown
 
 MOST_UNPACKED: Final = 1 << 30
@@ -59,7 +59,7 @@ def unpacked(file: BinaryIO, name: str) -> Iterator[Content]:
     Raises:
         SourceUnreadable: it is packed in a way that is not understood, or damaged.
     """
-    source = cast("BinaryIO", _Source(file))
+    source = cast("BinaryIO", DiskFile(file))
     with ExitStack() as stack:
         kind = _kind_of(source)
         if kind == "gzip":
@@ -151,26 +151,6 @@ def _only_member(file: BinaryIO) -> zipfile.ZipInfo:
             "The ZIP archive is packed in an unusual way. Use the common method (deflate)."
         )
     return member
-
-
-class _Source:
-    """The file itself. A disk that fails must not pass for damage, as it would inside `zipfile`."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-
-    def read(self, size: int = -1, /) -> bytes:
-        with or_unreachable("The file cannot be read"):
-            return self._file.read(size)
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        return self._file.seek(offset, whence)  # fails only where an archive points before its beginning
-
-    def tell(self) -> int:
-        return self._file.tell()
-
-    def seekable(self) -> bool:
-        return True
 
 
 class _Unpacked:

@@ -120,7 +120,7 @@ def _messages(reader: subprocess.Popen[bytes], output: IO[bytes]) -> Iterator[ob
             case {"refused": str(reason)}:
                 raise SourceUnreadable(_safe(reason))
             case {"failed": str(reason)}:
-                raise SourceUnreachable(f"The workbook cannot be read: {_safe(reason)}.")
+                raise SourceUnreachable(f"The workbook cannot be read: {_safe(reason)}")
         yield message
     raise _death(reader.wait())
 

@@ -141,6 +141,7 @@ async def contend(rig: Rig, producer: Producer, rounds: int) -> None:
 
 
 def judge(rig: Rig, producer: Producer) -> Counter:
+    """Count what became of the exports; nothing may be lost, nor applied that was never complete."""
     with closing(sqlite3.connect(rig.folder / "state.db")) as state:
         imports = state.execute("SELECT name, state, reason, sha256 FROM import").fetchall()
         stock = state.execute("SELECT sku, quantity FROM stock").fetchall()
@@ -149,26 +150,29 @@ def judge(rig: Rig, producer: Producer) -> Counter:
             raise Wrong(f"{name} was applied as it never was when complete")
         if verdict not in {"applied", "unchanged", "superseded"}:
             raise Wrong(f"{name} is {verdict}: {reason}")
-    for sku, quantity in stock:
-        if quantity != producer.last[sku.partition("-")[0]]:
-            raise Wrong(f"{sku} is {quantity}, not of the last export")
-    if len(stock) != ROWS * len(producer.last):
-        raise Wrong(f"{len(stock)} stock levels")
+    expected = {f"{source}-{row}": last for source, last in producer.last.items() for row in range(ROWS)}
+    if dict(stock) != expected:
+        raise Wrong("the stock is not that of the last exports")
     taken = {digest for *_, digest in imports}
-    kept = Counter()
     for path, digest in producer.left.items():
         if digest not in taken:
             raise Wrong(f"{path.name}, as it was left last, was never taken")
+    return Counter(verdict for _, verdict, *_ in imports) + count_archived(rig, producer)
+
+
+def count_archived(rig: Rig, producer: Producer) -> Counter:
+    kept: Counter = Counter()
     for source in ("inbox", "marked"):
         folder = rig.folder / source
-        waiting = [entry.name for entry in [*folder.iterdir(), *(folder / ".syncd").iterdir()] if entry.is_file()]
+        waiting = [
+            entry.name for entry in [*folder.iterdir(), *(folder / ".syncd").iterdir()] if entry.is_file()
+        ]
         if waiting:
             raise Wrong(f"left in {source}: {waiting}")
         for file in (folder / "archive").iterdir():
             if hashlib.sha256(file.read_bytes()).hexdigest() not in producer.completed:
                 raise Wrong(f"{file.name} is in the archive as it never was when complete")
             kept["archived"] += 1
-    kept.update(verdict for _, verdict, *_ in imports)
     return kept
 
 

@@ -5,8 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from syncd import logs
-
 
 @pytest.fixture
 def races(monkeypatch):

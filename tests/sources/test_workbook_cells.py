@@ -1,7 +1,6 @@
 """What a cell of a workbook stores, against what it shows."""
 
 import errno
-import os
 
 import pytest
 
@@ -33,8 +32,3 @@ def test_other_texts_of_a_number_do_not_matter(digits, text):
 def test_what_only_a_damaged_file_causes_is_damage(error):
     with pytest.raises(SourceUnreadable, match=DAMAGED), damage_named():
         raise error
-
-
-def test_a_disk_that_fails_is_no_damage():
-    with pytest.raises(OSError, match="Input/output"), damage_named():
-        raise OSError(errno.EIO, os.strerror(errno.EIO))

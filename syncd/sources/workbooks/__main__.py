@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from syncd.sources.cells import Cell, Unusable
-from syncd.sources.rows import SourceUnreadable
+from syncd.sources.rows import SourceUnreachable, SourceUnreadable
 from syncd.sources.workbooks.choosing import choose, rows_of
 from syncd.sources.workbooks.opening import open_workbook
 
@@ -40,6 +40,8 @@ def main() -> None:
     try:
         for message in _messages(sys.stdin.buffer, kind, request["sheet"], request["columns"]):
             _say(message)
+    except SourceUnreachable as trouble:
+        _say({"failed": str(trouble)})
     except SourceUnreadable as refusal:
         _say({"refused": str(refusal)})
     except MemoryError:

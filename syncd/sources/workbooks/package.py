@@ -1,14 +1,14 @@
 """Zipped XML from a stranger: bounded, streamed, and without document type definitions."""
 
-import errno
 import pyexpat
 import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, cast
 
+from syncd.sources.files import DiskFile
 from syncd.sources.rows import SourceUnreadable
 
 MOST_MEMBERS: Final = 10_000
@@ -19,8 +19,9 @@ _CHUNK: Final = 1 << 16
 DAMAGED: Final = (
     "The workbook is damaged or cut off. Export it again, and wait until it is written completely."
 )
-_DAMAGES: Final = (
+_DAMAGE: Final = (
     zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, ValueError,
+    OSError,  # a place before the beginning
     LookupError,  # an encoding of XML that nobody knows
 )  # fmt: skip
 ENCRYPTED: Final = "The workbook is encrypted. Save it without a password."
@@ -31,11 +32,12 @@ class Package:
 
     Raises:
         SourceUnreadable: it is damaged, encrypted or too large.
+        SourceUnreachable: it cannot be read now, which is no damage.
     """
 
     def __init__(self, file: BinaryIO) -> None:
         with damage_named():
-            self._archive = zipfile.ZipFile(file)
+            self._archive = zipfile.ZipFile(cast("BinaryIO", DiskFile(file)))
         members = self._archive.infolist()
         if len(members) > MOST_MEMBERS or sum(member.file_size for member in members) > MOST_BYTES:
             raise SourceUnreadable(
@@ -92,12 +94,8 @@ def damage_named() -> Iterator[None]:
         if error.code == pyexpat.errors.codes[pyexpat.errors.XML_ERROR_NO_MEMORY]:
             raise MemoryError from error
         raise SourceUnreadable(DAMAGED) from error
-    except _DAMAGES as error:
+    except _DAMAGE as error:
         raise SourceUnreadable(DAMAGED) from error
-    except OSError as error:
-        if error.errno == errno.EINVAL:  # a place before the beginning, as only a damaged archive names one
-            raise SourceUnreadable(DAMAGED) from error
-        raise
 
 
 def attribute(given: dict[str, str], name: str) -> str | None:

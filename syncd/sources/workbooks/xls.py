@@ -6,6 +6,7 @@ from typing import BinaryIO, Final
 
 import xlrd
 
+from syncd.sources.files import DiskFile
 from syncd.sources.rows import SourceUnreadable
 from syncd.sources.workbooks.package import DAMAGED, ENCRYPTED
 from syncd.sources.workbooks.raw import MOST_COLUMNS, Number, Other, Raw, RawRow
@@ -22,7 +23,7 @@ class Xls:
 
     def __init__(self, file: BinaryIO) -> None:
         file.seek(0)
-        content = file.read()
+        content = DiskFile(file).read()
         if _ENCRYPTED_XLSX in content:
             raise SourceUnreadable(ENCRYPTED)
         try:
