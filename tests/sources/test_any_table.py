@@ -4,10 +4,14 @@ import csv
 import gzip
 import io
 import json
+import re
 import tempfile
 import zipfile
+from xml.sax.saxutils import escape
 
 import openpyxl
+import pytest
+import xlwt
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from known_skus import Known
@@ -125,21 +129,63 @@ def test_json(table, as_lines, indent, ascii_only, packing):
     assert read(*packing(text.encode(), "stok.jsonl" if as_lines else "stok.json"), table) == table
 
 
-@settings(max_examples=20, deadline=None)
-@given(tables, st.integers(0, 3), st.booleans(), packings)
-def test_workbooks(table, titles, split, packing):
+def xlsx(rows):
     book = openpyxl.Workbook()
-    sheet = book.active
-    for _ in range(titles):
-        sheet.append(("Laporan Stok",))
-    sheet.append(HEADERS)
-    for sku, place, quantity in table:
-        sheet.append((None,) * 3 + (quantity,))
-        for column, text in ((1, place), (2, "x"), (3, sku)):
-            cell = sheet.cell(sheet.max_row, column)
-            cell.value, cell.data_type = text, "s"  # whatever it looks like
-    if split:
-        book.create_sheet("Harga").append(("Kode Barang", "Harga"))
+    for at, row in enumerate(rows, 1):
+        for column, value in enumerate(row, 1):
+            if value not in {None, ""}:
+                cell = book.active.cell(at, column)
+                cell.value = value
+                if isinstance(value, str):
+                    cell.data_type = "s"  # whatever it looks like
     file = io.BytesIO()
     book.save(file)
-    assert read(*packing(file.getvalue(), "stok.xlsx"), table) == table
+    return file.getvalue()
+
+
+def xls(rows):
+    book = xlwt.Workbook()
+    sheet = book.add_sheet("Stok")
+    for at, row in enumerate(rows):
+        for column, value in enumerate(row):
+            if value not in {None, ""}:
+                sheet.write(at, column, value)
+    file = io.BytesIO()
+    book.save(file)
+    return file.getvalue()
+
+
+def ods(rows):
+    """As LibreOffice writes it, but for what does not matter here."""
+    spaces = " ".join(
+        f'xmlns:{one}="urn:oasis:names:tc:opendocument:xmlns:{one}:1.0"'
+        for one in ("office", "table", "text")
+    )
+    cells = "".join(f"<table:table-row>{''.join(map(ods_cell, row))}</table:table-row>" for row in rows)
+    table = f'<office:spreadsheet><table:table table:name="Stok">{cells}</table:table></office:spreadsheet>'
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        archive.writestr(
+            "content.xml",
+            f"<office:document-content {spaces}><office:body>{table}</office:body></office:document-content>",
+        )
+    return file.getvalue()
+
+
+def ods_cell(value):
+    if value in {None, ""}:
+        return "<table:table-cell/>"
+    if isinstance(value, int):
+        return f'<table:table-cell office:value-type="float" office:value="{value}"><text:p>{value:,}</text:p></table:table-cell>'
+    text = re.sub(" +", lambda found: f'<text:s text:c="{len(found[0])}"/>', escape(value))
+    return f'<table:table-cell office:value-type="string"><text:p>{text}</text:p></table:table-cell>'
+
+
+@pytest.mark.parametrize("write", [xlsx, xls, ods])
+@settings(max_examples=15, deadline=None)
+@given(tables, st.integers(0, 3), packings)
+def test_workbooks(write, table, titles, packing):
+    rows = [("Laporan Stok",)] * titles + [HEADERS]
+    rows += [(place, "x", sku, quantity) for sku, place, quantity in table]
+    assert read(*packing(write(rows), f"stok.{write.__name__}"), table) == table

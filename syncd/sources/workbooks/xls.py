@@ -27,6 +27,7 @@ class Xls:
         if _ENCRYPTED_XLSX in content:
             raise SourceUnreadable(ENCRYPTED)
         try:
+            _require_ends(content)
             self._book = xlrd.open_workbook(
                 file_contents=content, formatting_info=True, logfile=io.StringIO()
             )
@@ -79,3 +80,22 @@ class Xls:
             return str(self._book.format_map[self._book.xf_list[style].format_key].format_str)
         except (IndexError, KeyError):
             raise SourceUnreadable(DAMAGED) from None
+
+
+def _require_ends(content: bytes) -> None:
+    """Follow each chain of short sectors: xlrd would follow one that runs in a circle until memory is out.
+
+    Raises:
+        xlrd.XLRDError: one has no end.
+    """
+    if not content.startswith(xlrd.compdoc.SIGNATURE):
+        return
+    document = xlrd.compdoc.CompDoc(content, logfile=io.StringIO())
+    chain_of: dict[int, int] = {}
+    for chain, entry in enumerate(document.dirlist):
+        sector = entry.first_SID
+        while 0 <= sector < len(document.SSAT) and sector not in chain_of:
+            chain_of[sector] = chain
+            sector = document.SSAT[sector]
+        if chain_of.get(sector) == chain:
+            raise xlrd.XLRDError("a chain of sectors has no end")
