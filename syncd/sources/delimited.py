@@ -10,7 +10,7 @@ from syncd.sources.files import Bytes
 from syncd.sources.identifiers import LONGEST_IDENTIFIER, trimmed
 from syncd.sources.judge import FileTerms, Judge
 from syncd.sources.plain_text import BoundedText, changed_meanwhile
-from syncd.sources.rows import KnownSkus, ReadReport, Row, SourceUnreadable
+from syncd.sources.rows import KnownSkus, ReadReport, Row, SourceUnreadable, shown
 from syncd.sources.trailer import CellRows, WithoutTrailer
 
 LONGEST_FIELD: Final = 1 << 16
@@ -104,9 +104,10 @@ def _broken(judge: Judge, error: csv.Error, last: int, line: int) -> None:
     Raises:
         SourceUnreadable: it is more than one line: nobody knows which rows were swallowed.
     """
+    why = shown(str(error), 100)  # it names the delimiter, which may be a tab
     if line > last + 1:
         raise SourceUnreadable(
-            f"Quotes do not match, starting on line {last + 1}: {error}. Every quote that opens must "
+            f"Quotes do not match, starting on line {last + 1}: {why}. Every quote that opens must "
             "close, and a quote inside a quoted cell must be doubled."
         )
-    judge.bad(line, "", "", f"not readable as CSV: {error}")
+    judge.bad(line, "", "", f"not readable as CSV: {why}")

@@ -99,6 +99,8 @@ DELIMITERS_AND_QUOTES = {
     "quotes-line-end.csv": b'sku,note,quantity\r\nA-1,"one\r\ntwo",5\r\nB-2,"a, b",6\r\n',
     "quotes-line-end-in-sku.csv": b'sku,quantity\nA-1,5\n"B\n2",6\nC-3,7\n',
     "quotes-unmatched-middle.csv": H + b'A-1,5\nB-2,"6\nC-3,7\nD-4,8\n',
+    "quotes-in-the-middle.tsv": b'SKU\tStok\nA-1\t5\n"B"2\t6\n',
+    "quotes-unmatched-middle.tsv": b'SKU\tStok\nA-1\t5\n"B\t6\n"C\t7\n',
     "quotes-unmatched-end.csv": H + b'A-1,5\nB-2,"6',
     "quotes-in-the-middle-of-a-cell.csv": H + b'A-1,5\nB 3" pipe,6\n"C"3,7\nD-4,8\n',
     "delimiter-in-unquoted-cell.csv": b"sku,name,quantity\nA-1,Coffee, black,5\nB-2,Tea,6\n",
