@@ -11,6 +11,7 @@ from state.records import After, PushEnd, Settlement
 from state.registry import ChannelPlan, Registry
 from state.staging import Duplicates, Staging
 from state.stock import StockBook
+from syncd.core.guards import WINDOW_MS
 
 NOW = 1_700_000_000_000
 CHANNELS = 2
@@ -47,7 +48,9 @@ class Shop:
         with Staging(self.database.path, self.source, Duplicates.REJECT) as staging:
             staging.load(rows)
             assert not [*staging.drop_duplicates(), *staging.drop_claimed()]
-            changed = staging.compare(whole=True, zero_missing=False).changed
+            changed = staging.compare(
+                whole=True, zero_missing=False, sure=True, since=NOW - WINDOW_MS
+            ).changed
             for changes in staging.changes():
                 self._book.apply(1, self.source, changes, NOW)
         return changed

@@ -58,7 +58,8 @@ def move_losses(database: Database, source_id: int, *, before: int, by: int, win
     recent = {"source": source_id, "by": by, "after": before - window, "before": before}
     with database.write() as connection:
         connection.exec_driver_sql(
-            "UPDATE import SET at = at + :by WHERE source_id = :source AND at > :after AND at <= :before",
+            "UPDATE import SET at = at + :by WHERE source_id = :source AND state = 'applied'"
+            " AND at > :after AND at <= :before",
             recent,
         )
         connection.exec_driver_sql(
@@ -89,7 +90,8 @@ def forget_future(database: Database, source_id: int, now: int, window: int) -> 
     """
     with database.write() as connection:
         connection.exec_driver_sql(
-            "UPDATE import SET at = ? WHERE source_id = ? AND at > ?", (now - window, source_id, now)
+            "UPDATE import SET at = ? WHERE source_id = ? AND state = 'applied' AND at > ?",
+            (now - window, source_id, now),
         )
         connection.exec_driver_sql(
             "UPDATE source SET trusted_at = NULL WHERE id = ? AND trusted_at > ?", (source_id, now)

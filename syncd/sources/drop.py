@@ -196,7 +196,8 @@ class DropFolder:
     def delete_old(self, before: datetime, most: int) -> int:
         """Delete what was put away before that time, at most so many files; return how many.
 
-        What a lost state would be made again from stays: the newest archived file.
+        What a lost state would be made again from stays: the newest archived file. None is deleted where
+        nothing was put away since that time: the clock may be wrong.
 
         Raises:
             SourceUnreachable: they cannot be listed or deleted.

@@ -16,10 +16,12 @@ from state.staging import Duplicates
 from state.stock import StockBook
 from syncd.clock import Clock
 from syncd.core.guards import Guard
+from syncd.core.name_times import TimeInName
 from syncd.folder_feed import FolderFeed
 from syncd.intake import IntakeParts, SourceTerms
 from syncd.poll_feed import PollFeed
 from syncd.sources.database import DatabaseSource
+from syncd.sources.dating import Dating
 from syncd.sources.drop import DropFolder
 from syncd.sources.judge import FileTerms
 
@@ -49,6 +51,8 @@ class Site:
         self.slices = 0
         self.cut_after: int | None = None
         self.blocking = inline
+        self.dating = Dating()
+        self.retention: float | None = None
         self.database = None
         self.terms = {
             "contents": "snapshot",
@@ -94,14 +98,28 @@ class Site:
 
     def folder_feed(self, name="erp", *, rehearsal=False) -> FolderFeed:
         folder = DropFolder(
-            self.inbox if name == "erp" else self.folder / name, patterns=["*.csv"], settle_seconds=0
+            self.inbox if name == "erp" else self.folder / name,
+            patterns=["*.csv"],
+            settle_seconds=0,
+            dating=self.dating,
         )
         return FolderFeed(
-            self.source_terms(name), self.parts, folder, file_terms=FileTerms(), rehearsal=rehearsal
+            self.source_terms(name),
+            self.parts,
+            folder,
+            file_terms=FileTerms(),
+            retention_seconds=self.retention,
+            rehearsal=rehearsal,
         )
 
     def judge_by(self, **terms) -> None:
         self.terms |= terms
+        self.stop()
+        self.start()
+
+    def date_by(self, text: str) -> None:
+        """Order files by the time in their names."""
+        self.dating = Dating(TimeInName(text))
         self.stop()
         self.start()
 

@@ -52,6 +52,7 @@ def test_names_that_syncd_did_not_make_links_and_folders_stay(inbox, tmp_path):
     put(inbox, f"rejected/copy of {OLD}-a.csv")
     (inbox.path / f"rejected/{OLD}-link.csv").symlink_to(put(inbox, "../elsewhere"))
     (inbox.path / f"rejected/{OLD}-folder.csv").mkdir()
+    put(inbox, f"rejected/{NEW}-a.csv")
     before = names(inbox, "rejected")
     assert inbox.delete_old(BEFORE, 100) == 0
     assert names(inbox, "rejected") == before
@@ -61,6 +62,14 @@ def test_names_that_syncd_did_not_make_links_and_folders_stay(inbox, tmp_path):
 def test_no_more_are_deleted_at_once_than_asked_the_oldest_first(inbox):
     for day in range(1, 6):
         put(inbox, f"rejected/2026010{day}T000000.000000Z-a.csv")
+    put(inbox, f"rejected/{NEW}-a.csv")
     assert inbox.delete_old(BEFORE, 2) == 2
     assert names(inbox, "rejected")[0].startswith("20260103")
     assert (inbox.delete_old(BEFORE, 2), inbox.delete_old(BEFORE, 2)) == (2, 1)
+
+
+def test_a_clock_far_ahead_deletes_nothing(inbox):
+    for place in ("archive", "rejected"):
+        for stamp in (OLD, NEW):
+            put(inbox, f"{place}/{stamp}-01234567-a.csv")
+    assert inbox.delete_old(datetime(2027, 3, 1, tzinfo=UTC), 100) == 0
