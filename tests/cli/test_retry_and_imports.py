@@ -84,6 +84,47 @@ def test_a_held_import_shows_what_it_would_do(holding):
     assert holding.call("imports", "show", "9").exit_code == 2
 
 
+def test_what_a_person_should_know_of_a_reading_is_kept_and_shown(shop):
+    (shop.inbox / "a.csv").write_text("sku,quantity\nA,-1\nB,\nC,many\n" + "D,1\n" * 2 + "E,5")
+    config = shop.config.read_text()
+    shop.config.write_text(config.replace("[sources.erp]\n", '[sources.erp]\nduplicates = "sum"\n'))
+    with shop.config.open("a") as file:
+        file.write('\n[sources.erp.guard]\nmax_bad_rows = "off"\n')
+    shop.call("reconcile")
+
+    shown = json.loads(shop.call("imports", "show", "1", "--json").stdout)
+    assert shown["state"] == "applied"
+    assert shown["notes"] == ["The last line has no line end: was the file cut off?"]
+    assert [shown[key] for key in ("rows", "bad", "blank", "negative")] == [6, 1, 1, 1]
+    page = shop.call("imports", "show", "1").stdout
+    assert "note: The last line has no line end: was the file cut off?" in page
+    assert f"format: {shown['format']}" in page
+
+
+@pytest.mark.parametrize("decision", ["approve", "reject"])
+def test_what_was_decreased_meanwhile_is_said_when_it_is_decided(shop, decision):
+    config = shop.config.read_text()
+    shop.config.write_text(config.replace("[sources.erp]\n", '[sources.erp]\non_hold = "decreases"\n'))
+    whole = {f"SKU-{number}": 5 for number in range(10)}
+    shop.export("a.csv", whole)
+    shop.call("reconcile")
+    shop.export("b.csv", {"SKU-1": 4, "SKU-2": 6})
+    shop.call("reconcile")
+    page = shop.call("imports", "show", "2").stdout
+    assert "1 decreases applied meanwhile" in page.replace("\n", " ")
+
+    answer = shop.call("imports", decision, "2")
+
+    assert answer.exit_code == 0
+    shown = json.loads(shop.call("imports", "show", "2", "--json").stdout)
+    assert shown["decreased"] == 1
+    assert shown["reason"].endswith("what was decreased meanwhile stays") is (decision == "reject")
+    if decision == "reject":
+        assert "what was decreased meanwhile stays" in answer.stdout
+    for sku, quantity in (("SKU-1", 4), ("SKU-2", 6 if decision == "approve" else 5)):
+        assert f'"quantity": {quantity}' in shop.call("why", sku, "--json").stdout
+
+
 def test_approving_lets_a_held_import_through(holding):
     answer = holding.call("imports", "approve", "2")
     assert answer.exit_code == 0

@@ -612,6 +612,25 @@ def test_what_a_person_let_through_does_not_count_within_the_hour(guarded):
     assert guarded.states() == [APPLIED]
 
 
+def test_what_a_crash_cut_off_was_let_through_by_nobody_and_counts_within_the_hour(guarded, power_cut):
+    def without(zeroed: int) -> str:
+        return "\n".join(["sku,quantity", *(f"S{n:05},{0 if n < zeroed else 5}" for n in range(1000)), ""])
+
+    guarded.drop(without(0))
+    guarded.look()
+    guarded.seconds += 4000
+    guarded.drop(without(80), at=1)
+    guarded.cut_after = guarded.slices + 1
+    with pytest.raises(power_cut):
+        guarded.look()
+    guarded.kill()
+    assert guarded.states() == [APPLIED]
+
+    guarded.drop(without(130), at=2)
+
+    assert guarded.states() == [HELD]
+
+
 def test_an_unreadable_sku_is_no_word_on_what_is_missing(site):
     site.judge_by(zero_missing=True)
     for at, text in enumerate(("A,1 B,2", "A,2 ,7", "A,3")):
