@@ -97,20 +97,18 @@ def test_a_lost_state_is_made_again_from_the_latest_name(dated):
     assert dated.levels() == {"A": 1}
 
 
-def test_what_is_held_is_not_let_through_once_a_later_name_was_applied(guarded):
+@pytest.mark.parametrize(("name", "replaced"), [(LATE, True), ("stock-20260301-1130.csv", False)])
+def test_what_is_held_is_replaced_by_a_later_name_only(guarded, name, replaced):
     guarded.date_by("%Y%m%d-%H%M")
-    full = "\n".join(f"S{number},5" for number in range(100))
-    empty = full.replace(",5", ",0")
-    guarded.drop(f"sku,quantity\n{full}\n", name="stock-20260301-1100.csv", at=9)
+    shop = "".join(f"S{number},5\n" for number in range(100))
+    guarded.drop(f"sku,quantity\n{shop}", name="stock-20260301-1100.csv", at=1)
     guarded.look()
-    guarded.drop(f"sku,quantity\n{empty}\n", name=EARLY, at=8)
+    guarded.drop(f"sku,quantity\n{shop.replace(',5', ',0')}", name=EARLY, at=8)
     assert guarded.states() == [HELD]
-    guarded.imports.approve(2, guarded.now())
-    guarded.drop(f"sku,quantity\n{full}\nX,1\n", name=LATE, at=7)
+    guarded.drop(f"sku,quantity\n{shop}X,1\n", name=name, at=7 if replaced else 9)
 
-    assert APPLIED in guarded.states()
-    guarded.look()
-    assert sum(guarded.levels().values()) == 501
+    assert guarded.states() == [APPLIED]
+    assert (guarded.imports.get(2).state == SUPERSEDED) is replaced
 
 
 def test_an_hour_that_is_repeated_in_autumn_counts_as_the_earlier(dated, in_berlin):

@@ -203,13 +203,15 @@ def test_a_claimed_file_is_out_of_the_folder_and_readable(inbox):
     claimed.verify_unchanged()
 
 
-@pytest.mark.parametrize("change", ["grown", "replaced", "gone", "link", "pipe"])
+@pytest.mark.parametrize("change", ["grown", "replaced", "gone", "link", "hard link", "pipe"])
 def test_a_candidate_that_is_not_the_same_any_more_is_not_claimed(inbox, change):
     path = put(inbox, "stock.csv")
     (candidate,) = ready(inbox)
     if change == "grown":
         with path.open("a") as file:
             file.write("B,2\n")
+    elif change == "hard link":
+        (inbox.path.parent / "elsewhere").hardlink_to(path)
     else:
         path.unlink()
     if change == "replaced":

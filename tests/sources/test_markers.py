@@ -1,9 +1,11 @@
+import errno
 import os
 
 import pytest
 
 from syncd.sources.drop import DropFolder
 from syncd.sources.markers import Markers
+from syncd.sources.rows import SourceUnreachable
 
 T = 1_800_000_000 * 10**9
 
@@ -79,6 +81,26 @@ def test_the_marker_goes_once_the_file_is_claimed(inbox):
     assert inbox.claim(candidate)
     assert not marker.exists()
     assert [path.name for path in (inbox.path / ".syncd").iterdir()] == [inbox.claimed()[0].entry]
+
+
+def test_the_marker_stays_where_the_file_cannot_be_claimed(inbox, monkeypatch):
+    put(inbox, "a.csv")
+    marker = put(inbox, "a.csv.ok")
+    inbox.scan(0)
+    (candidate,) = inbox.scan(2).ready
+    rename = os.rename
+
+    def refuse(entry, *args, **places):
+        if entry == "a.csv":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        rename(entry, *args, **places)
+
+    monkeypatch.setattr(os, "rename", refuse)
+    with pytest.raises(SourceUnreachable):
+        inbox.claim(candidate)
+    assert marker.exists()
+    monkeypatch.undo()
+    assert inbox.claim(candidate)
 
 
 def test_a_marker_that_is_taken_back_at_the_last_instant_holds_the_file_back(inbox):
