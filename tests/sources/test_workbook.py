@@ -196,8 +196,9 @@ class TestAReaderThatFails:
 def test_the_reader_knows_no_secret_and_may_use_little(tmp_path, monkeypatch):
     monkeypatch.setenv("SHOP_SECRET", "canary-5e1f")
     many = saved(tmp_path / "a.xlsx", ("S", [("sku", "qty"), *((f"SKU-{n:0100}", n) for n in range(2_000))]))
+    others = set(children())
     with many.open("rb") as file, workbook.opened_sheet(file, "xlsx", sheet=None, columns=None) as sheet:
-        (child,) = children()
+        (child,) = set(children()) - others
         environment = Path(f"/proc/{child}/environ").read_bytes()
         limits = Path(f"/proc/{child}/limits").read_text()
         adjusted = Path(f"/proc/{child}/oom_score_adj").read_text()
