@@ -23,9 +23,9 @@ from state.explaining import ListingState, nearest_skus, read_sku, shown_quantit
 from state.registry import ChannelPlan, Registry
 from state.staging import StockChange
 from state.stock import StockBook
-from syncd.cli.explaining import explanation_of, warehouses_of
 from syncd.cli.explanation_page import print_explanation
 from syncd.config.load import load_config
+from syncd.explaining import explanation_of, warehouses_of
 
 RULES = 'rules = { safety_stock = 2, share = "50%", max_shown = 6 }\n'
 MAPPED = 'warehouses = { JKT = "1610", BDG = "1611", SBY = "1610" }\n'

@@ -6,8 +6,8 @@ from state.database import Reader, holder_socket
 from syncd.cli.context import load, now_ms
 from syncd.cli.options import config_option, json_option
 from syncd.cli.output import print_json
-from syncd.cli.standing import standing_of
 from syncd.cli.status_page import print_standing
+from syncd.standing import standing_of
 
 EPILOG = """\b
 Examples:

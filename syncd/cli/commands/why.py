@@ -8,11 +8,11 @@ from state.database import Reader, holder_socket
 from state.explaining import read_sku
 from syncd.cli.commands.failures import require_channel
 from syncd.cli.context import load, now_ms
-from syncd.cli.explaining import explanation_of, warehouses_of
 from syncd.cli.explanation_page import print_explanation
 from syncd.cli.options import channel_option, config_option, json_option
 from syncd.cli.output import cell, print_json
 from syncd.errors import WrongUsage
+from syncd.explaining import explanation_of, warehouses_of
 
 LATEST = 10
 EPILOG = """\b
