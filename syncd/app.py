@@ -20,6 +20,7 @@ from syncd.config.model import ChannelConfig, Config, DropSource, SourceConfig
 from syncd.core.guards import Guard
 from syncd.core.name_times import TimeInName
 from syncd.core.pacing import Pacer
+from syncd.core.progress import Progress
 from syncd.delivery import LaneParts
 from syncd.errors import AlreadyRunning, StateBehind
 from syncd.feeds import Feed
@@ -56,15 +57,20 @@ class World:
 
 @dataclass(slots=True)
 class App:
-    """Everything that runs, made from one configuration. `open_app` makes it."""
+    """Everything that runs, made from one configuration. `open_app` makes it, `remake_app` changes it.
 
-    config: Config
+    It stays the same object, with the same database and lock, when the configuration is another: whoever
+    keeps it sees what is true now, and should keep none of its parts.
+    """
+
     world: World
     database: Database
     registry: Registry
     imports: Imports
-    book: StockBook
-    timekeeping: Timekeeping
+    progress: Progress = field(default_factory=Progress)
+    config: Config = field(init=False)
+    book: StockBook = field(init=False)
+    timekeeping: Timekeeping = field(init=False)
     feeds: dict[str, Feed] = field(default_factory=dict)
     lanes: dict[str, Lane] = field(default_factory=dict)
     connectors: list[Connector] = field(default_factory=list)
@@ -90,12 +96,16 @@ class App:
             for lane in self.lanes.values():
                 lane.wake()
 
-    async def aclose(self) -> None:
-        """Close connections, sources and the state; nothing may be running any more."""
+    async def disconnect(self) -> None:
+        """Close connections and sources; nothing may be running any more."""
         for connector in self.connectors:
             await connector.aclose()
         for feed in self.feeds.values():
             await feed.aclose()
+
+    async def aclose(self) -> None:
+        """Close connections, sources and the state; nothing may be running any more."""
+        await self.disconnect()
         try:
             await self.timekeeping.mind()
         finally:
@@ -115,14 +125,50 @@ async def open_app(config: Config, world: World) -> App:
             f"another syncd already works with {path}: talk to that one, or stop it first"
         ) from None
     try:
-        return await _assemble(config, world, database)
+        app = App(world, database, Registry(database), Imports(database))
+        _meet_the_last_process(app)
+        await _assemble(app, config, Connectors(config, world))
     except BaseException:
         database.close()
         raise
+    return app
 
 
-async def _assemble(config: Config, world: World, database: Database) -> App:
-    registry = Registry(database)
+async def remake_app(app: App, config: Config, connectors: "Connectors") -> None:
+    """Make what runs anew, by another configuration and with its connectors, on the same open database.
+
+    Nothing of the old may be running. Where this fails, the app can only be closed.
+    """
+    await app.disconnect()
+    _meet_attempts(app)
+    await _assemble(app, config, connectors)
+
+
+class Connectors:
+    """The connectors of a configuration's enabled channels, made before anything is changed for them."""
+
+    def __init__(self, config: Config, world: World) -> None:
+        """Make them; none signs in before it pushes."""
+        self.by_channel = {
+            channel.name: channel.plugin.connect(channel.settings, _surroundings(channel, world))
+            for channel in config.channels.values()
+            if channel.enabled and not world.rehearsal
+        }
+
+    async def aclose(self) -> None:
+        """Close them: they are not needed after all."""
+        for connector in self.by_channel.values():
+            await connector.aclose()
+
+
+def _surroundings(channel: ChannelConfig, world: World) -> Surroundings:
+    limits = channel.limits
+    return Surroundings(world.clock.wall, limits.timeout, limits.in_flight, world.transport)
+
+
+async def _assemble(app: App, config: Config, connectors: Connectors) -> None:
+    """Put together all that follows from a configuration."""
+    world, database, registry = app.world, app.database, app.registry
     source_ids = registry.register_sources(list(config.sources))
     plans: dict[int, ChannelPlan] = {}
     stale: list[int] = []
@@ -135,19 +181,21 @@ async def _assemble(config: Config, world: World, database: Database) -> App:
         if must_plan:
             stale.append(channel_id)
     registry.deactivate_others(list(plans))
-    book = StockBook(database, plans)
+    app.config, app.channel_ids = config, names
+    app.feeds, app.lanes, app.connectors = {}, {}, []
+    app.book = StockBook(database, plans)
     settling = {names[name]: settling_ms(channel) for name, channel in config.channels.items()}
-    timekeeping = Timekeeping(database, world.clock, plans, settling, list(source_ids.values()))
-    app = App(config, world, database, registry, Imports(database), book, timekeeping, channel_ids=names)
-    await _reconcile_state(app, plans, stale)
-    await timekeeping.begin()
-    parts = IntakeParts(database, registry, app.imports, book, world.clock, world.blocking, app.wake_lanes)
+    app.timekeeping = Timekeeping(database, world.clock, plans, settling, list(source_ids.values()))
+    await _meet_the_configuration(app, plans, stale)
+    await app.timekeeping.begin()
+    parts = IntakeParts(
+        database, registry, app.imports, app.book, world.clock, world.blocking, app.wake_lanes, app.progress
+    )
     for name, source in config.sources.items():
         app.feeds[name] = _feed(source_terms(name, source, source_ids[name]), source, parts, world)
     if not world.rehearsal:
         await _catch_up(app)
-        _connect(app, plans)
-    return app
+        _connect(app, plans, connectors)
 
 
 async def _catch_up(app: App) -> None:
@@ -174,19 +222,28 @@ async def _catch_up(app: App) -> None:
         get_logger("state").error("state_not_caught_up", reason=said)
 
 
-async def _reconcile_state(app: App, plans: dict[int, ChannelPlan], stale: list[int]) -> None:
-    """Meet what the last process left behind, and what the configuration changed since."""
-    log = get_logger("state")
-    now = app.world.clock.now()
-    in_flight = Ledger(app.database).recover(now)
+def _meet_attempts(app: App) -> None:
+    """Meet attempts whose end nobody has waited for."""
+    in_flight = Ledger(app.database).recover(app.world.clock.now())
     if in_flight:
-        log.warning("attempts_recovered", listings=in_flight)
+        get_logger("state").warning("attempts_recovered", listings=in_flight)
+
+
+def _meet_the_last_process(app: App) -> None:
+    """Meet what it left behind: attempts in flight, a damaged state."""
+    _meet_attempts(app)
     if app.database.set_aside is not None:
-        log.error(
+        get_logger("state").error(
             "state_damaged",
             moved_to=str(app.database.set_aside),
             reason="a new one is made from the sources, and everything is pushed once",
         )
+
+
+async def _meet_the_configuration(app: App, plans: dict[int, ChannelPlan], stale: list[int]) -> None:
+    """Assert anew what an older copy of the state does not know; plan anew where the plan is another."""
+    log = get_logger("state")
+    now = app.world.clock.now()
     if app.database.rewound:
         log.error("state_restored", reason="an older copy came back: everything is asserted anew")
         for channel_id in plans:
@@ -296,33 +353,31 @@ def _pacers(app: App) -> dict[str, tuple[Pacer, tuple[int, ...]]]:
     return pacers
 
 
-def _connect(app: App, plans: dict[int, ChannelPlan]) -> None:
+def _connect(app: App, plans: dict[int, ChannelPlan], connectors: Connectors) -> None:
     ledger, pacers = Ledger(app.database), _pacers(app)
     for channel_id, plan in plans.items():
         channel = app.config.channels[plan.name]
         if not channel.enabled:
             continue
-        limits, capabilities = channel.limits, channel.plugin.capabilities
-        surroundings = Surroundings(
-            app.world.clock.wall, limits.timeout, limits.in_flight, app.world.transport
-        )
-        connector = channel.plugin.connect(channel.settings, surroundings)
+        connector = connectors.by_channel[plan.name]
         app.connectors.append(connector)
         pacer, sharing = pacers[plan.name]
         app.lanes[plan.name] = Lane(
             LaneParts(
                 channel_id=channel_id,
                 plan=plan,
-                capabilities=capabilities,
+                capabilities=channel.plugin.capabilities,
                 connector=connector,
                 pacer=pacer,
                 sharing=sharing,
-                in_flight=limits.in_flight,
+                in_flight=channel.limits.in_flight,
+                timeout=channel.limits.timeout,
                 settling_ms=settling_ms(channel),
                 database=app.database,
                 ledger=ledger,
                 registry=app.registry,
                 clock=app.world.clock,
                 chance=app.world.chance,
+                progress=app.progress,
             )
         )

@@ -20,7 +20,7 @@ from syncd.agenda import LONGEST_IDLE_SECONDS, SOON_SECONDS, TRIES_WHEN_SETTLING
 from syncd.core.backoff import channel_delay
 from syncd.core.batches import choose_batch
 from syncd.core.pacing import Pacer
-from syncd.delivery import PROBE_HOLD_SECONDS, Delivery, LaneParts, connector_fault
+from syncd.delivery import PROBE_HOLD_SECONDS, Delivery, LaneParts, connector_call, connector_fault
 from syncd.logs import get_logger
 from syncd.recovery import PROBE_ROWS, TROUBLE, Setbacks, until_it_works
 
@@ -87,14 +87,17 @@ class Lane:
         A hold from before the start is probed at once: its cause may have been mended since.
         """
         patience = 0.0
-        while not self._stop.is_set():
-            if self._held:
-                released = await self._until_released_or(patience)
+        try:
+            while not self._stop.is_set():
+                if self._held:
+                    released = await self._until_released_or(patience)
+                    patience = PROBE_HOLD_SECONDS
+                    if not released and not await self._probe_hold():
+                        continue
                 patience = PROBE_HOLD_SECONDS
-                if not released and not await self._probe_hold():
-                    continue
-            patience = PROBE_HOLD_SECONDS
-            await self._work()
+                await self._work()
+        finally:
+            self._rest()
 
     async def settle(self, skus: Sequence[str] | None = None) -> None:
         """Push what is due now (of these SKUs only) until nothing more can be, then return.
@@ -117,6 +120,7 @@ class Lane:
                     task.cancel()
                 raise
             finally:
+                self._rest()
                 if self._tasks:
                     await asyncio.wait(self._tasks)
             if self._fault is not None:
@@ -201,11 +205,7 @@ class Lane:
 
     async def _pause(self, seconds: float) -> None:
         """Wait so many seconds, or until woken."""
-        try:
-            async with asyncio.timeout(max(seconds, SHORTEST_PAUSE_SECONDS)):
-                await self._wake.wait()
-        except TimeoutError:
-            return
+        await self._wait_for(self._wake, seconds)
 
     async def _until_released_or(self, seconds: float) -> bool:
         """Wait so many seconds, or until released or stopped; tell whether it was released."""
@@ -220,11 +220,21 @@ class Lane:
 
     async def _sleep(self, seconds: float) -> None:
         """Wait so many seconds, or until stopped."""
+        await self._wait_for(self._stop, seconds)
+
+    async def _wait_for(self, event: asyncio.Event, seconds: float) -> None:
+        """Wait so many seconds, or for an event; whoever watches knows for how long."""
+        seconds = max(seconds, SHORTEST_PAUSE_SECONDS)
+        self._parts.progress.expect(f"channel {self.name}", self._parts.clock.monotonic(), seconds)
         try:
-            async with asyncio.timeout(max(seconds, SHORTEST_PAUSE_SECONDS)):
-                await self._stop.wait()
+            async with asyncio.timeout(seconds):
+                await event.wait()
         except TimeoutError:
             return
+
+    def _rest(self) -> None:
+        """Let the calls under way be watched instead of the lane: it waits for their end."""
+        self._parts.progress.rest(f"channel {self.name}")
 
     def has_work(self, skus: Sequence[str] | None = None) -> bool:
         """Tell whether anything (of these SKUs) is under way, may be pushed, or may be before long.
@@ -270,8 +280,10 @@ class Lane:
             self._hold(expired or ChannelRefused("the authorisation is refused again after its renewal"))
             return
         self._renewed = True
+        self._rest()
         try:
-            await self._parts.connector.renew()
+            with connector_call(self._parts):
+                await self._parts.connector.renew()
         except ConnectorError as error:
             self._note(error)
         except Exception as fault:  # noqa: BLE001 (a fault of a plug-in must not end the lane)
@@ -344,6 +356,7 @@ class Lane:
             await self._sleep(delay)
             rows = min(limit, pacer.rows_per_request)
         push = None if self._stop.is_set() else self._begin(rows)
+        self._rest()
         if push is None:
             return False, None
         return True, await self._delivery.deliver(push)
