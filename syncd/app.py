@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
@@ -13,30 +13,21 @@ from state.database import Database, StateLocked
 from state.imports import Imports
 from state.ledger import Ledger
 from state.registry import ChannelPlan, Registry
-from state.staging import Duplicates
 from state.stock import StockBook
 from syncd.clock import Clock
-from syncd.config.model import ChannelConfig, Config, DropSource, SourceConfig
-from syncd.core.guards import Guard
-from syncd.core.name_times import TimeInName
+from syncd.config.model import ChannelConfig, Config
 from syncd.core.pacing import Pacer
 from syncd.core.progress import Progress
 from syncd.delivery import LaneParts
 from syncd.errors import AlreadyRunning, StateBehind
 from syncd.feeds import Feed
-from syncd.folder_feed import FolderFeed
-from syncd.intake import Blocking, IntakeParts, SourceTerms
+from syncd.intake import Blocking, IntakeParts
 from syncd.lane import Lane
+from syncd.lane_watch import LaneWatch
 from syncd.logs import get_logger
-from syncd.poll_feed import PollFeed
-from syncd.sources.database import DatabaseSource
-from syncd.sources.dating import Dating
-from syncd.sources.drop import DropFolder
-from syncd.sources.judge import FileTerms
+from syncd.made import PACE_KEYS, channel_pacer, channel_plan, make_feed, settling_ms, source_terms
 from syncd.sources.rows import SourceUnreachable
 from syncd.timekeeping import Timekeeping
-
-PACE_KEYS = frozenset({"rows_per_second", "requests_per_second", "burst"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +46,14 @@ class World:
     rehearsal: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A configuration that was not taken over: when (ms since the epoch), and every problem with it."""
+
+    at: int
+    problems: tuple[str, ...]
+
+
 @dataclass(slots=True)
 class App:
     """Everything that runs, made from one configuration. `open_app` makes it, `remake_app` changes it.
@@ -67,7 +66,9 @@ class App:
     database: Database
     registry: Registry
     imports: Imports
-    progress: Progress = field(default_factory=Progress)
+    progress: Progress
+    refused: Refused | None = None
+    """The last configuration that was not taken over, until one is."""
     config: Config = field(init=False)
     book: StockBook = field(init=False)
     timekeeping: Timekeeping = field(init=False)
@@ -112,8 +113,10 @@ class App:
             self.database.close()
 
 
-async def open_app(config: Config, world: World) -> App:
+async def open_app(config: Config, world: World, progress: Progress | None = None) -> App:
     """Open the state, make it fit the configuration, and connect what the configuration names.
+
+    `progress`: where to note that it goes on, if anybody watches.
 
     Raises `AlreadyRunning` where another instance holds the state.
     """
@@ -125,7 +128,7 @@ async def open_app(config: Config, world: World) -> App:
             f"another syncd already works with {path}: talk to that one, or stop it first"
         ) from None
     try:
-        app = App(world, database, Registry(database), Imports(database))
+        app = App(world, database, Registry(database), Imports(database), progress or Progress())
         _meet_the_last_process(app)
         await _assemble(app, config, Connectors(config, world))
     except BaseException:
@@ -192,7 +195,9 @@ async def _assemble(app: App, config: Config, connectors: Connectors) -> None:
         database, registry, app.imports, app.book, world.clock, world.blocking, app.wake_lanes, app.progress
     )
     for name, source in config.sources.items():
-        app.feeds[name] = _feed(source_terms(name, source, source_ids[name]), source, parts, world)
+        app.feeds[name] = make_feed(
+            source_terms(name, source, source_ids[name]), source, parts, rehearsal=world.rehearsal
+        )
     if not world.rehearsal:
         await _catch_up(app)
         _connect(app, plans, connectors)
@@ -206,7 +211,7 @@ async def _catch_up(app: App) -> None:
     missing = {}
     for name, feed in app.feeds.items():
         try:
-            await feed.reread()
+            await feed.catch_up()
         except SourceUnreachable as trouble:
             missing[name] = str(trouble)
     if not missing:
@@ -264,77 +269,6 @@ async def _meet_the_configuration(app: App, plans: dict[int, ChannelPlan], stale
             app.book.left_showing = 0
 
 
-def channel_plan(channel: ChannelConfig) -> ChannelPlan:
-    """Give what a channel's desired quantities are computed from."""
-    return ChannelPlan(
-        name=channel.name,
-        account=channel.account,
-        sources=channel.sources,
-        locations=channel.warehouses,
-        safety_stock=channel.rules.safety_stock,
-        share_ppm=channel.rules.share,
-        max_shown=channel.rules.max_shown,
-    )
-
-
-def settling_ms(channel: ChannelConfig) -> int:
-    """Give how long an ambiguous request may still be under way (ms)."""
-    return int(channel.reassert_after * 1000)
-
-
-def channel_pacer(channel: ChannelConfig) -> Pacer:
-    """Give a pacer that keeps a channel's configured limits."""
-    limits, capabilities = channel.limits, channel.plugin.capabilities
-    if capabilities.rows_are_counted and "rows_per_request" not in channel.limits_set:
-        # The pacer keeps it below the burst, which the marketplace's answers may raise.
-        most = capabilities.max_rows_per_request or limits.rows_per_request
-        limits = replace(limits, rows_per_request=most)
-    return Pacer(
-        limits,
-        rows_are_counted=capabilities.rows_are_counted,
-        ceiling_is_set=bool(channel.limits_set & PACE_KEYS),
-    )
-
-
-def source_terms(name: str, source: SourceConfig, source_id: int) -> SourceTerms:
-    """Give how a source's imports are judged."""
-    guard = source.guard
-    return SourceTerms(
-        source_id=source_id,
-        name=name,
-        contents=source.contents if isinstance(source, DropSource) else "snapshot",
-        duplicates=Duplicates(source.duplicates),
-        zero_missing=source.missing == "zero",
-        guard=Guard(guard.max_missing, guard.max_zeroed, guard.max_drop, guard.max_bad_rows),
-        lower_on_hold=source.on_hold == "decreases",
-    )
-
-
-def drop_folder(source: DropSource) -> DropFolder:
-    """Give the watched folder of a source."""
-    return DropFolder(
-        source.path,
-        patterns=source.pattern,
-        settle_seconds=source.settle,
-        marker=source.marker,
-        dating=Dating(None if source.timestamp is None else TimeInName(source.timestamp)),
-    )
-
-
-def _feed(terms: SourceTerms, source: SourceConfig, parts: IntakeParts, world: World) -> Feed:
-    if isinstance(source, DropSource):
-        columns = source.columns.model_dump(exclude_none=True)
-        return FolderFeed(
-            terms,
-            parts,
-            drop_folder(source),
-            file_terms=FileTerms(columns or None, source.numbers, source.sheet, source.trailer),
-            retention_seconds=source.retention,
-            rehearsal=world.rehearsal,
-        )
-    return PollFeed(terms, parts, DatabaseSource(source.path, source.query))
-
-
 def _pacers(app: App) -> dict[str, tuple[Pacer, tuple[int, ...]]]:
     """Make the pacer of each enabled channel, with the ids of those that share it; each as it was learnt."""
     buckets: dict[tuple[str, str], list[ChannelConfig]] = {}
@@ -371,13 +305,12 @@ def _connect(app: App, plans: dict[int, ChannelPlan], connectors: Connectors) ->
                 pacer=pacer,
                 sharing=sharing,
                 in_flight=channel.limits.in_flight,
-                timeout=channel.limits.timeout,
                 settling_ms=settling_ms(channel),
                 database=app.database,
                 ledger=ledger,
                 registry=app.registry,
                 clock=app.world.clock,
                 chance=app.world.chance,
-                progress=app.progress,
+                watch=LaneWatch(app.progress, app.world.clock, plan.name, channel.limits.timeout),
             )
         )

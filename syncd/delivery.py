@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
 from connectors.contract import Answer, Capabilities, Connector, OutcomeKind, StockUpdate
@@ -22,13 +21,11 @@ from state.registry import ChannelPlan, Registry
 from syncd.clock import Clock
 from syncd.core.blame import Blame
 from syncd.core.pacing import LONGEST_PAUSE_SECONDS, Pacer
-from syncd.core.progress import Progress
 from syncd.core.settling import Moment, refuse_locally, settle_answer, settle_error
+from syncd.lane_watch import LaneWatch
 from syncd.logs import get_logger, hide_secrets
 
 PROBE_HOLD_SECONDS = 900.0
-MOST_REQUESTS_A_CALL = 4
-"""What a connector may have to send for one push: a token, the push, and both again."""
 LONGEST_REPAIR_SECONDS = 3600.0
 """So long at most is a marketplace left alone that is out of order, whatever it says."""
 
@@ -45,15 +42,13 @@ class LaneParts:
     sharing: tuple[int, ...]
     """The ids of all channels that this pacer paces, this one among them."""
     in_flight: int
-    timeout: float
-    """Seconds in which the connector ends each request."""
     settling_ms: int
     database: Database
     ledger: Ledger
     registry: Registry
     clock: Clock
     chance: Callable[[], float]
-    progress: Progress
+    watch: LaneWatch
 
 
 class Delivery:
@@ -117,7 +112,7 @@ class Delivery:
         if not attempts:
             return None, None
         try:
-            with connector_call(self._parts):
+            with self._parts.watch.call():
                 return await self._parts.connector.push([_update(attempt) for attempt in attempts]), None
         except ConnectorError as error:
             return None, error
@@ -255,12 +250,6 @@ def _without_secrets(settlement: Settlement) -> Settlement:
     if not settlement.message and not settlement.code:
         return settlement
     return replace(settlement, message=hide_secrets(settlement.message), code=hide_secrets(settlement.code))
-
-
-def connector_call(parts: LaneParts) -> AbstractContextManager[None]:
-    """Watch that a connector comes back: it ends its requests itself, in time."""
-    name = f"a request of channel {parts.plan.name}"
-    return parts.progress.during(name, parts.clock.monotonic(), MOST_REQUESTS_A_CALL * parts.timeout)
 
 
 def connector_fault(fault: Exception) -> str:

@@ -68,9 +68,21 @@ class Feed(ABC):
     @abstractmethod
     async def _look(self, *, thoroughly: bool) -> list[Verdict]: ...
 
+    @final
+    async def catch_up(self) -> None:
+        """Read again what it has said before, because the state remembers less than that."""
+        with self._watched():
+            await self.reread()
+
     async def reread(self) -> None:
         """Read again what it has said before, because the state remembers less than that."""
         return
+
+    @final
+    async def idle(self) -> None:
+        """Wait until no look is under way."""
+        async with self._lock:
+            return
 
     async def delete_old(self) -> int:
         """Delete what is kept of it longer than it should be; return how many files."""

@@ -1,4 +1,4 @@
-"""A generation: what runs by one configuration, from its first look at the sources to its last settled row."""
+"""A generation: what runs by one configuration, from its first look to its last settled row."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -6,7 +6,7 @@ from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from state.database import DatabaseError
 from state.housekeeping import forget_old, forget_old_imports, optimize
@@ -39,8 +39,9 @@ class Generation:
         self._stop = asyncio.Event()
         self._failed_looks: dict[str, str] = {}
         self._schedule = Schedule(app.world.clock, self._unharmed(app.mind_the_clock))
-        self._asked: set[asyncio.Task[object]] = set()
+        self._asked: set[asyncio.Future[Any]] = set()
         self._others: list[asyncio.Task[None]] = []
+        self._looking_first: asyncio.Task[None] | None = None
         self.lanes = [self._watched(lane.run()) for lane in app.lanes.values()]
         self.ending = asyncio.Event()
         """Set as soon as nothing new is begun."""
@@ -70,32 +71,41 @@ class Generation:
 
     def begin_to_end(self) -> None:
         """Begin nothing new: no look, no push. What is under way goes on."""
-        self.ending.set()
-        self._stop.set()
+        self._begin_no_look()
         for lane in self._app.lanes.values():
             lane.stop()
 
-    async def finish_looks(self) -> None:
-        """Wait for the looks under way, and for what people asked for, within a bound."""
-        self.begin_to_end()
-        waits = [asyncio.create_task(feed.idle()) for feed in self._app.feeds.values()]
-        if under_way := {*waits, *self._asked}:
-            await asyncio.wait(under_way, timeout=FINISH_SECONDS)
-        for wait in waits:
-            wait.cancel()
+    def _begin_no_look(self) -> None:
+        self.ending.set()
+        self._stop.set()
 
-    async def finish(self) -> None:
-        """End it: let lanes finish what is in flight, within a bound, and cut off looks. May be called again."""
-        self.begin_to_end()
+    async def finish_looks(self) -> None:
+        """End the looks, and what people asked for; they have a bound to finish in. Lanes go on meanwhile."""
+        self._begin_no_look()
+        idle = asyncio.gather(*(feed.idle() for feed in self._app.feeds.values()))
+        under_way: set[asyncio.Future[Any]] = {idle, *self._asked}
+        try:
+            await asyncio.wait(under_way, timeout=FINISH_SECONDS)
+            await self._cut_off_looks()
+            await idle
+        finally:
+            idle.cancel()
+
+    async def _cut_off_looks(self) -> None:
         await self._schedule.stop()
+        self._app.progress.rest(SCHEDULE)
         for task in (*self._others, *self._asked):
             task.cancel()
+
+    async def finish(self) -> None:
+        """Cut off looks, and let lanes finish what is in flight, within a bound. May be called again."""
+        self.begin_to_end()
+        await self._cut_off_looks()
         if self.lanes:
             _, late = await asyncio.wait(self.lanes, timeout=FINISH_SECONDS)
             for task in late:
                 task.cancel()
         await asyncio.gather(*self._others, *self._asked, *self.lanes, return_exceptions=True)
-        self._app.progress.rest(SCHEDULE)
 
     def cut_off(self) -> None:
         """Wait for no answer any more: what is in flight is pushed again after the next start."""
@@ -147,7 +157,13 @@ class Generation:
         else:
             self._failed_looks.pop(name, None)
 
-    async def look_first(self) -> None:
+    def look_first_soon(self) -> None:
+        """Look at all sources before anything more is pushed, unless that is under way or all ends."""
+        if not self._stop.is_set() and (self._looking_first is None or self._looking_first.done()):
+            self._looking_first = self._watched(self._look_first())
+            self._others.append(self._looking_first)
+
+    async def _look_first(self) -> None:
         """Look at all sources, pushing nothing meanwhile: what they said last may be long out of date."""
         clock = self._app.world.clock
         until = clock.monotonic() + LONGEST_LOOK_FIRST_SECONDS

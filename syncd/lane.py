@@ -20,11 +20,9 @@ from syncd.agenda import LONGEST_IDLE_SECONDS, SOON_SECONDS, TRIES_WHEN_SETTLING
 from syncd.core.backoff import channel_delay
 from syncd.core.batches import choose_batch
 from syncd.core.pacing import Pacer
-from syncd.delivery import PROBE_HOLD_SECONDS, Delivery, LaneParts, connector_call, connector_fault
+from syncd.delivery import PROBE_HOLD_SECONDS, Delivery, LaneParts, connector_fault
 from syncd.logs import get_logger
 from syncd.recovery import PROBE_ROWS, TROUBLE, Setbacks, until_it_works
-
-SHORTEST_PAUSE_SECONDS = 0.001
 
 
 class Lane:
@@ -97,7 +95,7 @@ class Lane:
                 patience = PROBE_HOLD_SECONDS
                 await self._work()
         finally:
-            self._rest()
+            self._parts.watch.rest()
 
     async def settle(self, skus: Sequence[str] | None = None) -> None:
         """Push what is due now (of these SKUs only) until nothing more can be, then return.
@@ -120,7 +118,7 @@ class Lane:
                     task.cancel()
                 raise
             finally:
-                self._rest()
+                self._parts.watch.rest()
                 if self._tasks:
                     await asyncio.wait(self._tasks)
             if self._fault is not None:
@@ -205,7 +203,7 @@ class Lane:
 
     async def _pause(self, seconds: float) -> None:
         """Wait so many seconds, or until woken."""
-        await self._wait_for(self._wake, seconds)
+        await self._parts.watch.wait(self._wake, seconds)
 
     async def _until_released_or(self, seconds: float) -> bool:
         """Wait so many seconds, or until released or stopped; tell whether it was released."""
@@ -220,21 +218,7 @@ class Lane:
 
     async def _sleep(self, seconds: float) -> None:
         """Wait so many seconds, or until stopped."""
-        await self._wait_for(self._stop, seconds)
-
-    async def _wait_for(self, event: asyncio.Event, seconds: float) -> None:
-        """Wait so many seconds, or for an event; whoever watches knows for how long."""
-        seconds = max(seconds, SHORTEST_PAUSE_SECONDS)
-        self._parts.progress.expect(f"channel {self.name}", self._parts.clock.monotonic(), seconds)
-        try:
-            async with asyncio.timeout(seconds):
-                await event.wait()
-        except TimeoutError:
-            return
-
-    def _rest(self) -> None:
-        """Let the calls under way be watched instead of the lane: it waits for their end."""
-        self._parts.progress.rest(f"channel {self.name}")
+        await self._parts.watch.wait(self._stop, seconds)
 
     def has_work(self, skus: Sequence[str] | None = None) -> bool:
         """Tell whether anything (of these SKUs) is under way, may be pushed, or may be before long.
@@ -280,9 +264,9 @@ class Lane:
             self._hold(expired or ChannelRefused("the authorisation is refused again after its renewal"))
             return
         self._renewed = True
-        self._rest()
+        self._parts.watch.rest()
         try:
-            with connector_call(self._parts):
+            with self._parts.watch.call():
                 await self._parts.connector.renew()
         except ConnectorError as error:
             self._note(error)
@@ -356,7 +340,7 @@ class Lane:
             await self._sleep(delay)
             rows = min(limit, pacer.rows_per_request)
         push = None if self._stop.is_set() else self._begin(rows)
-        self._rest()
+        self._parts.watch.rest()
         if push is None:
             return False, None
         return True, await self._delivery.deliver(push)

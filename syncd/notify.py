@@ -60,8 +60,9 @@ class Notifier:
         self._send("STOPPING=1")
 
     def feed(self) -> None:
-        """It is alive, and what should move does."""
-        self._send("WATCHDOG=1")
+        """It is alive, and what should move does. Nothing where it is not watched."""
+        if self.watchdog_seconds is not None:
+            self._send("WATCHDOG=1")
 
     def extend(self, seconds: float) -> None:
         """Allow so much more time for what is under way: starting, reloading or stopping."""
