@@ -11,6 +11,7 @@ from service_manager import ServiceManager
 
 from connectors.sandbox.buckets import Limits
 from connectors.sandbox.faults import Fault, FaultKind
+from syncd.control import Refused, ask, socket_path
 
 SLOW = Limits(rows_per_request=2, rows_per_second=2, row_burst=2)
 
