@@ -97,7 +97,9 @@ def keys(table: type[BaseModel]) -> Iterator[Key]:
         if not meaning:
             raise SystemExit(f"{table.__name__}.{name} has no docstring: say what it means")
         default = (
-            "none, must be given" if field.default is PydanticUndefined else _default(annotation, field.default)
+            "none, must be given"
+            if field.default is PydanticUndefined
+            else _default(annotation, field.default)
         )
         yield Key(name, _type(annotation), default, " ".join(meaning.split()))
 
@@ -118,7 +120,7 @@ def _written(table: type) -> dict[str, tuple[str, str]]:
 
 
 def _is_a_table(annotation: str) -> bool:
-    return annotation.split(" |")[0].endswith(("Config", "Table"))
+    return annotation.split(" |", maxsplit=1)[0].endswith(("Config", "Table"))
 
 
 def _type(annotation: str) -> str:

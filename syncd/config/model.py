@@ -155,9 +155,10 @@ class DropSource(_Source):
     scan: Seconds = 5.0
     """How often the folder is looked through, besides at once when something in it changes."""
     marker: str = ""
-    """What the name of a marker has behind that of its file, such as `.ok`: without it the file is not complete; default: none is needed."""
+    """What the name of a marker has behind that of its file, such as `.ok`: without its marker a file is not
+    complete. Default: none is needed."""
     timestamp: str | None = None
-    """The time of the data as file names hold it, in strptime directives; default: the file's modification."""
+    """The time of the data as file names hold it, in strptime directives; default: their modification."""
     retention: SecondsOrOff = 90 * 24 * 3600.0
     """How long files in `archive/` and `rejected/` are kept; `off`, for changes the default: for ever."""
 
@@ -271,11 +272,13 @@ class ChannelTable(Table):
     sources: Texts | None = None
     """Which sources feed it; default: all."""
     warehouses: Literal["single"] | dict[str, str] | None = None
-    """Location = warehouse of the marketplace; a location that is not named is not sold here. `single`: all locations add up to one stock."""
+    """Location = warehouse of the marketplace; a location that is not named is not sold here. `single`: all
+    locations add up to one stock."""
     enabled: bool = True
     """`false`: nothing is sent."""
     reassert_after: Seconds = 600.0
-    """How long a request that was never answered may still take effect: so long after its next positive answer its rows are pushed once more."""
+    """How long a request that was never answered may still take effect: so long after their next positive
+    answer its rows are pushed once more."""
     limits: LimitsTable = LimitsTable()
     rules: RulesConfig = RulesConfig()
 
