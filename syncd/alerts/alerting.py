@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from state.alerts import AlertBook, StandingAlert, Told
 from state.database import DatabaseError
-from syncd.alerts.conditions import troubles
-from syncd.alerts.delivery import Postman
+from syncd.alerts.conditions import troubles, unknown
+from syncd.alerts.delivery import Postman, passes
 from syncd.alerts.observing import Observer
 from syncd.alerts.recipient import Recipient
 from syncd.alerts.recipients import recipients_of, this_host
@@ -32,6 +32,7 @@ class Alerting:
         self._kept = self._watch.standing
         self._observer = Observer(app)
         self._kept_at = app.world.clock.now()
+        self._unkept: list[News] = []
         self._last_fault = ""
         self._postmen = {
             recipient.name: Postman(recipient, self._book, host=this_host(), state=app.database.identity)
@@ -60,38 +61,48 @@ class Alerting:
     async def look(self) -> list[News]:
         """Look once; store what is new and let it be told."""
         observed = await self._observer.observe()
-        news = self._watch.look(troubles(observed, self._app.config.alerts), observed.now)
+        wrong = troubles(observed, self._app.config.alerts)
+        news = self._watch.look(wrong, observed.now, unknown(observed))
         reminder = self._app.config.alerts.reminder
         news += self._watch.remind(None if reminder is None else int(reminder * 1000), observed.now)
-        self._keep(news, observed.now)
         for one in news:
             self._report(one, observed.now)
+        self._unkept += news
+        self._keep(observed.now)
         return news
 
     async def _look_on(self) -> None:
         while True:
             try:
                 await self.look()
-            except DatabaseError:
-                raise
+            except DatabaseError as fault:
+                if not passes(fault):
+                    raise
+                self._note(str(fault.orig))
             except Exception as fault:  # noqa: BLE001 (a fault of ours in looking must not end the daemon)
-                if self._last_fault != repr(fault):  # looks come every few seconds
-                    self._last_fault = repr(fault)
-                    self._log.exception("alerts_failed")
+                self._note(f"the look at what is wrong failed ({type(fault).__name__})", fault)
             else:
                 self._last_fault = ""
             await asyncio.sleep(LOOK_SECONDS)
 
-    def _keep(self, news: Sequence[News], now: int) -> None:
+    def _note(self, reason: str, fault: Exception | None = None) -> None:
+        """Log what kept a look from its end, once while it lasts: looks come every few seconds."""
+        if self._last_fault != reason:
+            self._last_fault = reason
+            write = self._log.warning if fault is None else self._log.exception
+            write("alerts_failed", reason=reason)
+
+    def _keep(self, now: int) -> None:
+        """Store what is new, and let it be told; what cannot be stored now waits for the next look."""
         standing = self._watch.standing
         reworded = standing != self._kept and not 0 <= now - self._kept_at < KEEP_EVERY_MS
-        if news or reworded:
-            told = [Told(one.change, _stored(one.alert), now) for one in news]
-            self._book.keep([_stored(alert) for alert in standing], told, self._postmen)
-            self._kept, self._kept_at = standing, now
-        if news:
-            for postman in self._postmen.values():
-                postman.wake()
+        if not self._unkept and not reworded:
+            return
+        told = [Told(one.change, _stored(one.alert), now) for one in self._unkept]
+        self._book.keep([_stored(alert) for alert in standing], told, self._postmen)
+        self._kept, self._kept_at, self._unkept = standing, now, []
+        for postman in self._postmen.values():
+            postman.wake()
 
     def _report(self, news: News, now: int) -> None:
         alert = news.alert

@@ -44,34 +44,45 @@ class CommandRecipient:
 
     async def send(self, message: Message) -> None:
         """Run it to its end; it must exit with status 0."""
+        # Not asyncio's own pipe: it would let the end of the program wait for that of all that it started.
+        reads, writes = os.pipe()
+        output = bytearray()
+        reading = asyncio.ensure_future(_read(reads, output))
+        try:
+            status = await self._run(message, writes)
+            await asyncio.wait([reading], timeout=LAST_WORDS_SECONDS)
+        finally:
+            reading.cancel()
+            await asyncio.wait([reading])
+        if status:
+            raise NotDelivered(_why(status, output))
+
+    async def _run(self, message: Message, output: int) -> int:
+        """Run it with its output to a file descriptor, which is closed; give its exit status."""
         try:
             process = await asyncio.create_subprocess_exec(
                 *self._command,
                 stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.STDOUT,
+                stdout=output,
+                stderr=output,
                 cwd=self._folder,
                 env={**self._environ, **_variables(message)},
                 start_new_session=True,
             )
         except OSError as error:
             raise NotDelivered(f"{self._command[0]} cannot be run: {error.strerror}") from None
-        output = bytearray()
-        reading = asyncio.ensure_future(_read(process, output))
+        finally:
+            os.close(output)
         try:
             async with asyncio.timeout(self._timeout):
                 await _write(process, message.body)
-                status = await process.wait()
-            await asyncio.wait([reading], timeout=LAST_WORDS_SECONDS)
+                return await process.wait()
         except TimeoutError:
             raise NotDelivered(f"it took longer than {self._timeout:g} s and was killed") from None
         finally:
-            reading.cancel()
             if process.returncode is None:
                 _kill_group(process.pid)
                 await process.wait()
-        if status:
-            raise NotDelivered(_why(status, output))
 
 
 async def _write(process: asyncio.subprocess.Process, body: bytes) -> None:
@@ -84,11 +95,18 @@ async def _write(process: asyncio.subprocess.Process, body: bytes) -> None:
         pipe.close()
 
 
-async def _read(process: asyncio.subprocess.Process, output: bytearray) -> None:
-    """Keep the beginning of its output and read on, so that it never waits for us."""
-    pipe = process.stdout
-    while pipe is not None and (read := await pipe.read(LONGEST_OUTPUT)):
-        output += read[: LONGEST_OUTPUT - len(output)]
+async def _read(descriptor: int, output: bytearray) -> None:
+    """Keep the beginning of its output and read on, so that it never waits for us; close the descriptor."""
+    stream = asyncio.StreamReader()
+    with os.fdopen(descriptor, "rb", buffering=0) as pipe:
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(stream), pipe
+        )
+        try:
+            while read := await stream.read(LONGEST_OUTPUT):
+                output += read[: LONGEST_OUTPUT - len(output)]
+        finally:
+            transport.close()
 
 
 def _kill_group(pid: int) -> None:

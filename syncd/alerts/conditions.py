@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from state.troubles import HeldBack, HeldImports, SoldOut, SourceHealth
 from syncd.config.alerts import AlertsConfig
-from syncd.core.alerting import Severity, Trouble
+from syncd.core.alerting import Key, Severity, Trouble
 from syncd.times import duration
 
 FAILING_WAIT_MS = 5 * 60_000
@@ -38,18 +38,18 @@ class Down:
 
 @dataclass(frozen=True, slots=True)
 class Disk:
-    """Where the state lies, and how many bytes are free there."""
+    """Where the state lies, and how many bytes are free there; None where that cannot be told."""
 
     folder: str
-    free: int
+    free: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """Everything that alerts are about, at one moment. What is not known is left out.
+    """Everything that alerts are about, at one moment.
 
     `max_age` by source in seconds. `refused` by channel: listings refused, and all. `clock_offsets` by
-    channel in seconds: how far the marketplace's clock is ahead of ours.
+    channel in seconds: how far the marketplace's clock is ahead of ours, None while nothing tells.
     """
 
     now: int
@@ -61,7 +61,7 @@ class Observation:
     refused: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     sold_out: Mapping[str, SoldOut] = field(default_factory=dict)
     down: Mapping[str, Down] = field(default_factory=dict)
-    clock_offsets: Mapping[str, float] = field(default_factory=dict)
+    clock_offsets: Mapping[str, float | None] = field(default_factory=dict)
     disk: Disk | None = None
     reload_refused: str | None = None
     is_catching_up: bool = False
@@ -80,6 +80,13 @@ def troubles(seen: Observation, bounds: AlertsConfig) -> list[Trouble]:
         *_disk(seen, bounds.disk_free),
         *_ourselves(seen),
     ]
+
+
+def unknown(seen: Observation) -> set[Key]:
+    """List what may be wrong or not: nothing tells at this moment."""
+    clocks = {("clock_off", channel) for channel, offset in seen.clock_offsets.items() if offset is None}
+    disks = {("disk_low", seen.disk.folder)} if seen.disk is not None and seen.disk.free is None else set()
+    return clocks | disks
 
 
 def _held(held: HeldBack) -> Trouble:
@@ -221,7 +228,7 @@ def _down(seen: Observation, bound: float | None) -> Iterator[Trouble]:
 
 def _clock(seen: Observation, bound: float | None) -> Iterator[Trouble]:
     for channel, offset in seen.clock_offsets.items():
-        if bound is not None and abs(offset) > bound * LOWER_BOUND:
+        if bound is not None and offset is not None and abs(offset) > bound * LOWER_BOUND:
             where = "behind" if offset > 0 else "ahead of"
             yield Trouble(
                 kind="clock_off",
@@ -240,19 +247,20 @@ def _clock(seen: Observation, bound: float | None) -> Iterator[Trouble]:
 
 
 def _disk(seen: Observation, bound: int | None) -> Iterator[Trouble]:
-    if seen.disk is not None and bound is not None and seen.disk.free < bound * MORE_FREE:
+    free = None if seen.disk is None else seen.disk.free
+    if seen.disk is not None and free is not None and bound is not None and free < bound * MORE_FREE:
         yield Trouble(
             kind="disk_low",
             subject=seen.disk.folder,
             severity=ERROR,
             message=(
-                f"only {_megabytes(seen.disk.free)} are free on the disk of {seen.disk.folder}, where the"
+                f"only {_megabytes(free)} are free on the disk of {seen.disk.folder}, where the"
                 " state lies: make room, for on a full disk nothing is pushed"
             ),
             since=seen.now,
             calm=LONG_CALM_MS,
-            raises=seen.disk.free < bound,
-            details={"folder": seen.disk.folder, "free_bytes": seen.disk.free},
+            raises=free < bound,
+            details={"folder": seen.disk.folder, "free_bytes": free},
         )
 
 

@@ -8,14 +8,19 @@ import asyncio
 from collections.abc import Sequence
 
 from state.alerts import AlertBook, AlertNotice
+from state.database import DatabaseError
 from syncd.alerts.message import MOST_IN_ONE, message_of
 from syncd.alerts.recipient import NotDelivered, Recipient
+from syncd.errors import StateUnusableNow
 from syncd.logs import get_logger
+from syncd.state_trouble import state_trouble
 
 MOST_ATTEMPTS = 20
 FIRST_WAIT_SECONDS = 5.0
 LONGEST_WAIT_SECONDS = 1800.0
 """With these it is tried for about six hours."""
+UNSTORED_WAIT_SECONDS = 60.0
+"""Until it is tried again where the state could not be written."""
 
 
 class Postman:
@@ -39,10 +44,17 @@ class Postman:
         """Tell whatever is stored, until cancelled."""
         while True:
             self._news.clear()
-            if notices := self._book.begin(self._recipient.name, MOST_IN_ONE):
-                if not await self._tell(notices):
-                    await asyncio.sleep(_wait(self._failures))
-            else:
+            try:
+                notices = self._book.begin(self._recipient.name, MOST_IN_ONE)
+                taken = not notices or await self._tell(notices)
+            except DatabaseError as fault:
+                if not passes(fault):
+                    raise
+                await asyncio.sleep(UNSTORED_WAIT_SECONDS)
+                continue
+            if not taken:
+                await asyncio.sleep(_wait(self._failures))
+            elif not notices:
                 await self._news.wait()
 
     async def _tell(self, notices: Sequence[AlertNotice]) -> bool:
@@ -69,6 +81,11 @@ class Postman:
         if given_up := [notice for notice in notices if notice.attempts >= MOST_ATTEMPTS]:
             self._book.settle(given_up)
             self._log.error("alert_dropped", alerts=len(given_up), attempts=MOST_ATTEMPTS, reason=reason)
+
+
+def passes(fault: DatabaseError) -> bool:
+    """Tell whether the state can be written again once something else has changed: a full disk, a lock."""
+    return isinstance(state_trouble(fault, None, opening=False), StateUnusableNow)
 
 
 def _wait(failures: int) -> float:

@@ -32,11 +32,10 @@ class Observer:
         now = self._app.world.clock.now()
         stored = await self._app.world.blocking(lambda: self._read(now))
         lanes = self._app.lanes
-        offsets = {name: getattr(lane, "clock_offset", None) for name, lane in lanes.items()}
         return replace(
             stored,
             down={name: Down(*lane.setbacks.down) for name, lane in lanes.items() if lane.setbacks.down},
-            clock_offsets={name: offset for name, offset in offsets.items() if offset is not None},
+            clock_offsets={name: getattr(lane, "clock_offset", None) for name, lane in lanes.items()},
             reload_refused=self.reload_refused,
             is_catching_up=self._app.database.lost or self._app.database.doubtful,
         )
@@ -69,8 +68,9 @@ class Observer:
                 disk=self._disk(),
             )
 
-    def _disk(self) -> Disk | None:
+    def _disk(self) -> Disk:
         try:
-            return Disk(str(self._folder), shutil.disk_usage(self._folder).free)
+            free = shutil.disk_usage(self._folder).free
         except OSError:
-            return None
+            free = None
+        return Disk(str(self._folder), free)

@@ -46,8 +46,7 @@ class AppriseRecipient:
         """Deliver it; return what went wrong, "" = nothing."""
         import apprise  # noqa: PLC0415 (optional, and slow to load)
 
-        for name in _TALKATIVE:
-            logging.getLogger(name).disabled = True
+        _silence()
         asset = apprise.AppriseAsset(app_id="syncd", app_desc="syncd", app_url="", async_mode=False)
         told = apprise.Apprise(asset=asset)
         if not told.add(self._url):
@@ -61,6 +60,13 @@ class AppriseRecipient:
         for part in _PARTS.findall(self._url.partition("://")[2]):
             said = said.replace(part, "***")
         return hide_secrets(said)
+
+
+def _silence() -> None:
+    """Let no line of these get anywhere, nor of what lies below them: they hold paths and tokens."""
+    for name in _TALKATIVE:
+        logger = logging.getLogger(name)
+        logger.propagate, logger.handlers = False, [logging.NullHandler()]
 
 
 def _in_a_thread(work: Any, message: Message) -> asyncio.Future[str]:

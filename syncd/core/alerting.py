@@ -4,7 +4,7 @@ Only changes are told: a trouble is raised once it has stood for its `wait`, and
 seen for its `calm`. So a value that flaps about its bound is told once, and not each minute.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -97,8 +97,11 @@ class Watch:
         """The alerts that stand, the oldest first."""
         return sorted(self._standing.values(), key=lambda alert: (alert.raised_at, alert.key))
 
-    def look(self, troubles: Iterable[Trouble], now: int) -> list[News]:
-        """Take in all that is wrong at this moment; tell what is new since the last look."""
+    def look(self, troubles: Iterable[Trouble], now: int, unknown: Collection[Key] = ()) -> list[News]:
+        """Take in all that is wrong at this moment; tell what is new since the last look.
+
+        `unknown`: of these it is not known whether they are wrong; what stands of them stays.
+        """
         seen = {trouble.key: trouble for trouble in troubles}
         bad = {key for key, trouble in seen.items() if trouble.raises}
         self._first_seen = {key: min(self._first_seen.get(key, now), now) for key in bad}
@@ -107,6 +110,8 @@ class Watch:
             if key in seen:
                 self._calm_since.pop(key, None)
                 self._standing[key] = _refreshed(alert, seen[key])
+            elif key in unknown:
+                self._calm_since.pop(key, None)
             elif self._is_over(alert, now):
                 del self._standing[key], self._calm_since[key]
                 news.append(News(Change.OVER, alert))
