@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationInfo, field_validator, model_validator
 
 from connectors.contract import Limits, Plugin
+from syncd.config.alerts import AlertsConfig
+from syncd.config.table import Table
 from syncd.config.values import (
     PARTS_PER_MILLION,
     GuardShare,
@@ -32,14 +34,6 @@ _PATTERNS = (
 _MOST_UNITS = 1_000_000_000
 _MOST_AT_ONCE = 1_000_000
 _LONGEST_MARKER_BYTES = 50
-
-
-class Table(BaseModel):
-    """A table of the file: frozen, strict, without unknown keys, its input never shown in an error."""
-
-    model_config = ConfigDict(
-        frozen=True, strict=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False
-    )
 
 
 class StateConfig(Table):
@@ -342,4 +336,5 @@ class Config:
     sources: Mapping[str, SourceConfig] = field(default_factory=dict)
     channels: Mapping[str, ChannelConfig] = field(default_factory=dict)
     reconcile: ReconcileConfig = field(default_factory=ReconcileConfig)
+    alerts: AlertsConfig = field(default_factory=AlertsConfig)
     warnings: tuple[str, ...] = ()
