@@ -22,6 +22,7 @@ from syncd.reconciling import StaleSource, require_fresh
 from syncd.scheduler import Schedule, Work
 from syncd.state_trouble import state_trouble
 from syncd.watching import folder_hints
+from syncd.web.server import WebServer
 
 FINISH_SECONDS = 30.0
 MARK_EVERY_SECONDS = 60.0
@@ -105,6 +106,7 @@ class Daemon:
         self._schedule = Schedule(app.world.clock, self._unharmed(app.mind_the_clock))
         path = socket_path(app.database.path, environ.get("RUNTIME_DIRECTORY"))
         self._control = ControlServer(path, Operations(app, daemon=True).handle)
+        self._web = WebServer(lambda: self._app)
         self._lanes = [asyncio.create_task(lane.run()) for lane in app.lanes.values()]
         self._others: list[asyncio.Task[None]] = []
 
@@ -117,7 +119,12 @@ class Daemon:
         self._schedule.start()
         self._others = [
             asyncio.create_task(work)
-            for work in (self._follow_hints(), self._first_look(), self._notice_standstills())
+            for work in (
+                self._follow_hints(),
+                self._first_look(),
+                self._notice_standstills(),
+                self._web.run(),
+            )
         ]
         self._log.info(
             "daemon_started",

@@ -17,12 +17,12 @@ from syncd.config.model import (
     DropSource,
     LoggingConfig,
     ReconcileConfig,
-    ServerConfig,
     SourceConfig,
     StateConfig,
 )
 from syncd.config.report import Report
 from syncd.config.secrets import secret_resolver, unread_secret
+from syncd.config.server import ServerConfig
 from syncd.errors import ConfigError, Problem
 
 SYSTEM_CONFIG = Path("/etc/syncd/syncd.toml")
@@ -81,7 +81,8 @@ def load_config(
 
 def secrets_of(config: Config) -> list[str]:
     """Return every secret that the configuration holds, for `syncd.logs.register_secret`."""
-    return [secret for channel in config.channels.values() for _, secret in _secrets_in(channel.settings)]
+    holders: list[BaseModel] = [config.server, *(channel.settings for channel in config.channels.values())]
+    return [secret for holder in holders for _, secret in _secrets_in(holder)]
 
 
 def _read(path: Path) -> str:
@@ -128,7 +129,9 @@ def _build(
         if key not in _TABLES:
             report.add_unknown((key,), _TABLES)
     state = report.validated(StateConfig, document.get("state", {}), ("state",), context)
-    server = report.validated(ServerConfig, document.get("server", {}), ("server",), context)
+    server = report.validated(
+        ServerConfig, document.get("server", {}), ("server",), context, may_hold_secrets=True
+    )
     logging = report.validated(LoggingConfig, document.get("logging", {}), ("logging",), context)
     reconcile = report.validated(ReconcileConfig, document.get("reconcile", {}), ("reconcile",), context)
     written_sources = _named_tables(document, "sources", report)
@@ -227,10 +230,10 @@ def _warnings(document: Mapping[str, Any], config: Config, path: Path) -> Iterat
         for key, _ in _secrets_in(channel.settings)
         if isinstance(document["channels"][name].get(key), str)
     ]
+    if isinstance(document.get("server", {}).get("token"), str):
+        holders.append("server.token")
     if holders and path.stat().st_mode & 0o044:
         yield f"{path} holds secrets ({', '.join(holders)}) and other users can read it: chmod 600 {path}"
-    if config.server.listen:
-        yield "server.listen has no effect yet: this version serves no status page"
 
 
 def _secrets_in(value: object, key: str = "") -> Iterator[tuple[str, str]]:

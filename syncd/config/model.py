@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationInfo, field_validator, model_validator
 
 from connectors.contract import Limits, Plugin
+from syncd.config.server import ServerConfig
+from syncd.config.table import Table
 from syncd.config.values import (
     PARTS_PER_MILLION,
     GuardShare,
@@ -32,14 +34,6 @@ _PATTERNS = (
 _MOST_UNITS = 1_000_000_000
 _MOST_AT_ONCE = 1_000_000
 _LONGEST_MARKER_BYTES = 50
-
-
-class Table(BaseModel):
-    """A table of the file: frozen, strict, without unknown keys, its input never shown in an error."""
-
-    model_config = ConfigDict(
-        frozen=True, strict=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False
-    )
 
 
 class StateConfig(Table):
@@ -63,21 +57,6 @@ class StateConfig(Table):
             raise ValueError('must name a file and no options, such as "sqlite:///state.db"')
         directory: Path = (info.context or {}).get("state_directory", Path())
         return f"{_SQLITE}{directory / name}"
-
-
-class ServerConfig(Table):
-    """Where the status page is served."""
-
-    listen: str = ""
-    """HOST:PORT; "" = nowhere."""
-
-    @field_validator("listen")
-    @classmethod
-    def _is_an_address(cls, listen: str) -> str:
-        host, _, port = listen.rpartition(":")
-        if listen and not (host and port.isascii() and port.isdigit() and 0 < int(port) <= 65535):  # noqa: PLR2004
-            raise ValueError('must be HOST:PORT, such as "127.0.0.1:9320", or ""')
-        return listen
 
 
 class LoggingConfig(Table):
