@@ -79,16 +79,15 @@ def _all_is_well(channels: Mapping[str, Any]) -> str:
 
 
 def _refused_reload(standing: Mapping[str, Any]) -> Iterator[Trouble]:
-    refused = standing.get("reload_refused")
+    refused = standing["configuration"]["refused"]
     if refused:
-        since = refused.get("at") if isinstance(refused, Mapping) else None
-        reason = refused.get("reason", "") if isinstance(refused, Mapping) else str(refused)
+        reason = "; ".join(refused["problems"])
         yield Trouble(
             Weight.ACT,
             f"The changed configuration was refused, the one before goes on: {reason}",
             "Mend it (syncd check tells all that is wrong), then reload again.",
             "summary",
-            since,
+            refused["at"],
         )
 
 
