@@ -84,6 +84,7 @@ class ConnectorConformance:
         """Push as the contract promises; the answer has one outcome for each update, in order."""
         answer = await connector.push(updates)
         assert [outcome.update for outcome in answer.outcomes] == list(updates)
+        assert answer.server_time is None or math.isfinite(answer.server_time)
         return answer
 
     def _accepted(self, answer: Answer) -> bool:

@@ -86,7 +86,8 @@ class Allowance:
 class Answer:
     """The answer to one push: exactly one outcome for each update, in the order of the updates.
 
-    `request_id` and `batch_id` are the marketplace's own, where it gave any.
+    `request_id` and `batch_id` are the marketplace's own, where it gave any. `server_time` is when
+    it answered by its own clock, in seconds since the epoch (a `Date` header cuts it to whole seconds).
     """
 
     outcomes: tuple[Outcome, ...]
@@ -94,6 +95,7 @@ class Answer:
     request_id: str = ""
     batch_id: str = ""
     allowance: Allowance = field(default_factory=Allowance)
+    server_time: float | None = None
 
 
 class Grouping(StrEnum):

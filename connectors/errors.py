@@ -39,12 +39,16 @@ class ConnectorError(Exception):
     def __init__(
         self, message: str, *, code: str = "", status: int | None = None, effect: Effect | None = None
     ) -> None:
-        """`code` is the marketplace's own, `status` the HTTP status where one came."""
+        """`code` is the marketplace's own, `status` the HTTP status where one came.
+
+        `server_time` is as in `Answer`, where an answer came at all.
+        """
         super().__init__(message)
         self.message = message
         self.code = code
         self.status = status
         self.effect = self.default_effect if effect is None else effect
+        self.server_time: float | None = None
 
 
 class TryLater(ConnectorError):

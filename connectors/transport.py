@@ -12,6 +12,7 @@ import socket
 import ssl
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -97,6 +98,11 @@ class Response:
     def succeeded(self) -> bool:
         """Whether the status says so (2xx); the body may say otherwise."""
         return 200 <= self.status < 300  # noqa: PLR2004
+
+    @property
+    def server_time(self) -> float | None:
+        """When it was sent, by the marketplace's own clock (seconds since the epoch); None if not told."""
+        return parse_http_date(self.headers.get("date", ""))
 
 
 class HttpClient:
@@ -208,6 +214,16 @@ def _translated(error: Exception, host: str) -> TryLater:
         if isinstance(cause, ConnectionRefusedError):
             return TryLater(f"{host} refuses connections", effect=Effect.NONE)
     return TryLater(f"{host} cannot be reached ({type(error).__name__})", effect=Effect.NONE)
+
+
+@contextmanager
+def telling_time(response: Response) -> Iterator[None]:
+    """Let an error that this answer leads to carry the marketplace's time too."""
+    try:
+        yield
+    except ConnectorError as error:
+        error.server_time = response.server_time
+        raise
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -9,7 +9,7 @@ from connectors.errors import AuthenticationExpired, ChannelRefused
 from connectors.tocobagus import wire
 from connectors.tocobagus.settings import TocobagusSettings
 from connectors.tocobagus.signing import signature
-from connectors.transport import HttpClient, Response
+from connectors.transport import HttpClient, Response, telling_time
 
 _INVENTORY = "/partner/stores/inventory"
 _LARGEST_OFFSET_SECONDS = 86_400.0
@@ -51,7 +51,8 @@ class TocobagusConnector:
         offset = self._offset
         response = await self._call("PATCH", _INVENTORY, wire.stock_body(entries))
         try:
-            return wire.read_stock_answer(response, updates, entries, self._now(), self._secrets)
+            with telling_time(response):
+                return wire.read_stock_answer(response, updates, entries, self._now(), self._secrets)
         except AuthenticationExpired:
             self._learn(response, offset)
             raise

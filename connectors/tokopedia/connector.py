@@ -21,7 +21,7 @@ from connectors.errors import (
 )
 from connectors.tokopedia import wire
 from connectors.tokopedia.settings import TokopediaSettings
-from connectors.transport import HttpClient, Response, error_for_status, parse_json, quoted
+from connectors.transport import HttpClient, Response, error_for_status, parse_json, quoted, telling_time
 
 _TOKEN = re.compile(r"[\x21-\x7e]{1,4096}")
 _WAREHOUSE = re.compile(r"[0-9]{1,19}")
@@ -66,7 +66,8 @@ class TokopediaConnector:
             params["bypass_update_product_status"] = "true"
         path = f"/inventory/v1/fs/{settings.fs_id}/stock/update"
         response = await self._call("POST", path, params, wire.stock_body(updates))
-        return wire.read_stock_answer(response, updates, self._now(), self._secrets)
+        with telling_time(response):
+            return wire.read_stock_answer(response, updates, self._now(), self._secrets)
 
     async def renew(self) -> None:
         """Ask for a new token; calls at the same time share one.
