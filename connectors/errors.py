@@ -10,6 +10,8 @@ ConnectorError
 └── AnswerUnusable        the call ended, but its answer proves nothing for any row
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 
 from connectors.contract import Allowance
@@ -116,3 +118,13 @@ class AnswerUnusable(ConnectorError):
     """A success by its status, but unreadable, truncated or contradicting itself: it proves nothing."""
 
     default_effect = Effect.UNCERTAIN
+
+
+@contextmanager
+def telling_time(server_time: float | None) -> Iterator[None]:
+    """Let an error that an answer leads to carry the marketplace's time too."""
+    try:
+        yield
+    except ConnectorError as error:
+        error.server_time = server_time
+        raise

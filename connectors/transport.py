@@ -12,7 +12,6 @@ import socket
 import ssl
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -214,16 +213,6 @@ def _translated(error: Exception, host: str) -> TryLater:
         if isinstance(cause, ConnectionRefusedError):
             return TryLater(f"{host} refuses connections", effect=Effect.NONE)
     return TryLater(f"{host} cannot be reached ({type(error).__name__})", effect=Effect.NONE)
-
-
-@contextmanager
-def telling_time(response: Response) -> Iterator[None]:
-    """Let an error that this answer leads to carry the marketplace's time too."""
-    try:
-        yield
-    except ConnectorError as error:
-        error.server_time = response.server_time
-        raise
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -17,14 +17,13 @@ from connectors.errors import (
 from state.database import DatabaseError
 from state.records import DueListing, Push
 from syncd.agenda import LONGEST_IDLE_SECONDS, SOON_SECONDS, TRIES_WHEN_SETTLING, Agenda
+from syncd.clock import wait_for_event
 from syncd.core.backoff import channel_delay
 from syncd.core.batches import choose_batch
 from syncd.core.pacing import Pacer
 from syncd.delivery import PROBE_HOLD_SECONDS, Delivery, LaneParts, connector_fault
 from syncd.logs import get_logger
 from syncd.recovery import PROBE_ROWS, TROUBLE, Setbacks, until_it_works
-
-SHORTEST_PAUSE_SECONDS = 0.001
 
 
 class Lane:
@@ -211,11 +210,7 @@ class Lane:
 
     async def _pause(self, seconds: float) -> None:
         """Wait so many seconds, or until woken."""
-        try:
-            async with asyncio.timeout(max(seconds, SHORTEST_PAUSE_SECONDS)):
-                await self._wake.wait()
-        except TimeoutError:
-            return
+        await wait_for_event(self._wake, seconds)
 
     async def _until_released_or(self, seconds: float) -> bool:
         """Wait so many seconds, or until released or stopped; tell whether it was released."""
@@ -230,11 +225,7 @@ class Lane:
 
     async def _sleep(self, seconds: float) -> None:
         """Wait so many seconds, or until stopped."""
-        try:
-            async with asyncio.timeout(max(seconds, SHORTEST_PAUSE_SECONDS)):
-                await self._stop.wait()
-        except TimeoutError:
-            return
+        await wait_for_event(self._stop, seconds)
 
     def has_work(self, skus: Sequence[str] | None = None) -> bool:
         """Tell whether anything (of these SKUs) is under way, may be pushed, or may be before long.

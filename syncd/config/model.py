@@ -298,7 +298,11 @@ class ChannelConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """The whole configuration. `warnings` are for the operator: it loads, but something wants a look."""
+    """The whole configuration.
+
+    `warnings` are for the operator: it loads, but something wants a look; each says what, and behind its last
+    colon what to do.
+    """
 
     base_directory: Path
     state: StateConfig = field(default_factory=StateConfig)
@@ -308,3 +312,5 @@ class Config:
     channels: Mapping[str, ChannelConfig] = field(default_factory=dict)
     reconcile: ReconcileConfig = field(default_factory=ReconcileConfig)
     warnings: tuple[str, ...] = ()
+    fingerprint: str = ""
+    """Differs where the text of the file differs."""

@@ -24,15 +24,16 @@ def test_every_mistake_of_the_configuration_is_listed(offline_shop):
     answer = offline_shop.call("check")
     assert answer.exit_code == 78
     assert problems(answer)
-    assert "sources.x.type" in answer.stderr
-    assert "channels.y.connector" in answer.stderr
+    assert "sources.x.type" in answer.stdout
+    assert "channels.y.connector" in answer.stdout
 
 
 def test_a_configuration_with_secrets_that_others_can_read_is_found(offline_shop):
     offline_shop.config.chmod(0o644)
     answer = offline_shop.call("check")
     assert answer.exit_code == 1
-    assert "chmod 600" in problems(answer)[0]
+    assert "other users can read it" in problems(answer)[0]
+    assert f"→ chmod 600 {offline_shop.config}" in answer.stdout
     assert "hidden-client-secret" not in answer.output
 
 
@@ -41,7 +42,8 @@ def test_a_credential_that_cannot_be_read_is_found(offline_shop):
     offline_shop.config.write_text(text.replace('"hidden-client-secret"', '{ credential = "not-here" }'))
     answer = offline_shop.call("check")
     assert answer.exit_code == 78
-    assert "not-here" in answer.stderr
+    assert "not-here" in problems(answer)[0]
+    assert "✓ source erp" in answer.stdout
 
 
 def add_database(shop, query, rows=()):
@@ -91,7 +93,7 @@ def test_a_state_database_that_others_can_read_is_found(offline_shop):
     (offline_shop.folder / "state.db").touch(mode=0o644)
     answer = offline_shop.call("check")
     assert answer.exit_code == 1
-    assert "chmod 600" in problems(answer)[0]
+    assert "chmod 600" in answer.stdout
 
 
 def test_online_each_marketplace_is_asked_and_nothing_is_pushed(shop, sandbox):

@@ -12,7 +12,8 @@ import httpx
 import pytest
 
 from connectors import AnswerUnusable, Effect, Surroundings, TryLater
-from connectors.transport import MAX_BODY_BYTES, HttpClient, telling_time
+from connectors.errors import telling_time
+from connectors.transport import MAX_BODY_BYTES, HttpClient
 
 pytestmark = pytest.mark.anyio
 
@@ -348,6 +349,6 @@ async def test_the_time_of_an_answer_is_the_marketplaces_own(answered):
     assert [answered({}, date=date).server_time for date in ("", "soon")] == [None, None]
     assert answered({}).server_time is None
 
-    with pytest.raises(TryLater) as raised, telling_time(told):
+    with pytest.raises(TryLater) as raised, telling_time(told.server_time):
         raise TryLater("busy")
     assert raised.value.server_time == 1_795_561_200
