@@ -7,7 +7,7 @@ import os
 import socket
 import ssl
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -51,28 +51,36 @@ def proxies_set(environ: Mapping[str, str]) -> list[str]:
     return [name for name in PROXY_VARIABLES if environ.get(name)]
 
 
-async def reach(url: str, timeout: float) -> Reached | Unreached:  # noqa: ASYNC109 - a step's, not the call's
-    """Go the way to `url` up to where a request would be sent; `timeout` is the seconds for each step."""
+async def reach(url: str, seconds: float, context: ssl.SSLContext | None = None) -> Reached | Unreached:
+    """Go the way to `url` up to where a request would be sent; each step may take so many seconds.
+
+    `context` is how a certificate is judged; None: as for real requests.
+    """
     parsed = httpx.URL(url)
     port = parsed.port or _DEFAULT_PORTS[parsed.scheme]
-    addresses = await _resolved(parsed.host, port, timeout)
+    addresses = await _resolved(parsed.host, port, seconds)
     if isinstance(addresses, Unreached):
         return addresses
     began = time.monotonic()
     failures: dict[str, str] = {}
     for address in addresses:
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(seconds):
                 _, writer = await asyncio.open_connection(address, port)
         except OSError as error:  # a TimeoutError is one
-            failures[address] = _why_not_connected(error, timeout)
+            failures[address] = _why_not_connected(error, seconds)
             continue
         try:
-            return await _trusted(parsed, address, writer, began=began, deaf=tuple(failures), seconds=timeout)
+            refusal = await _secured(parsed, writer, seconds, context)
+            if refusal is not None:
+                return refusal
+            spoken = writer.get_extra_info("ssl_object")
+            took = time.monotonic() - began
+            return Reached(parsed.host, address, took, spoken.version() if spoken else "", tuple(failures))
         finally:
             writer.close()
             with contextlib.suppress(OSError, TimeoutError):
-                async with asyncio.timeout(timeout):
+                async with asyncio.timeout(seconds):
                     await writer.wait_closed()
     return _not_connected(parsed.host, port, failures)
 
@@ -113,35 +121,31 @@ def _not_connected(host: str, port: int, failures: Mapping[str, str]) -> Unreach
     return Unreached(Step.CONNECTION, f"{host} cannot be connected to at port {port} ({said})", remedy)
 
 
-async def _trusted(
-    url: httpx.URL,
-    address: str,
-    writer: asyncio.StreamWriter,
-    *,
-    began: float,
-    deaf: Sequence[str],
-    seconds: float,
-) -> Reached | Unreached:
-    tls = ""
-    if url.scheme == "https":
-        try:
-            async with asyncio.timeout(seconds):
-                await writer.start_tls(httpx.create_ssl_context(trust_env=False), server_hostname=url.host)
-        except ssl.SSLCertVerificationError as error:
-            return Unreached(
-                Step.CERTIFICATE,
-                f"the certificate of {url.host} cannot be verified ({error.verify_message})",
-                _certificate_remedy(error.verify_message),
+async def _secured(
+    url: httpx.URL, writer: asyncio.StreamWriter, seconds: float, context: ssl.SSLContext | None
+) -> Unreached | None:
+    """Begin TLS where the URL asks for it; tell why that cannot be."""
+    if url.scheme != "https":
+        return None
+    try:
+        async with asyncio.timeout(seconds):
+            await writer.start_tls(
+                context or httpx.create_ssl_context(trust_env=False), server_hostname=url.host
             )
-        except (OSError, TimeoutError) as error:
-            reason = getattr(error, "reason", None) or type(error).__name__
-            return Unreached(
-                Step.CERTIFICATE,
-                f"no TLS connection to {url.host} comes about ({reason})",
-                "check the port in base_url, and whether a firewall or proxy stands between",
-            )
-        tls = writer.get_extra_info("ssl_object").version() or ""
-    return Reached(url.host, address, time.monotonic() - began, tls, tuple(deaf))
+    except ssl.SSLCertVerificationError as error:
+        return Unreached(
+            Step.CERTIFICATE,
+            f"the certificate of {url.host} cannot be verified ({error.verify_message})",
+            _certificate_remedy(error.verify_message),
+        )
+    except OSError as error:  # an SSLError and a TimeoutError are ones
+        reason = getattr(error, "reason", None) or type(error).__name__
+        return Unreached(
+            Step.CERTIFICATE,
+            f"no TLS connection to {url.host} comes about ({reason})",
+            "check the port in base_url, and whether a firewall or proxy stands between",
+        )
+    return None
 
 
 def _certificate_remedy(message: str) -> str:

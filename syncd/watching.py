@@ -86,8 +86,8 @@ def _is_arrival(change: Change, _path: str) -> bool:
 def why_not_watched(folders: Iterable[Path]) -> str:
     """Tell why the system would not watch these folders (which exist) now; "" where it would."""
     try:
-        watcher = RustNotify([str(path) for path in folders], False, False, 0, False, True)
+        watcher = RustNotify([str(path) for path in folders], False, False, 0, False, False)
     except (OSError, RuntimeError) as error:  # the watcher raises one of its own for what it cannot name
-        return str(error)
+        return str(error).split(" about ")[0].rstrip(".")  # behind that stand its own structures
     watcher.close()
     return ""

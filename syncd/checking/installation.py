@@ -4,7 +4,7 @@ import os
 import sqlite3
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.machinery import PathFinder
 from pathlib import Path
 
@@ -15,12 +15,13 @@ from syncd.checking.findings import Finding, Kind, note, problem
 from syncd.checking.permissions import ROOT, user_name
 
 _ABOUT = "installation"
+_OF_THE_DISK = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
 
 
 def check_installation(state: Path, service_user: str = "") -> Iterator[Finding]:
     """Look at what syncd runs on. `state`: the state database; `service_user` as the unit names it."""
     yield from _names()
-    yield from _sqlite()
+    yield from check_sqlite()
     if os.geteuid() == ROOT:
         yield from _root(state, service_user)
 
@@ -59,18 +60,32 @@ def other_places(name: str, path: list[str]) -> list[str]:
     return found
 
 
-def _sqlite() -> Iterator[Finding]:
+def _make_ledger(path: Path) -> None:
+    Database(path).close()
+
+
+def check_sqlite(make_ledger: Callable[[Path], None] = _make_ledger) -> Iterator[Finding]:
+    """Let a trial ledger be made in the temporary folder, and name the known faults of this SQLite."""
     version = sqlite3.sqlite_version
     try:
         with tempfile.TemporaryDirectory(prefix="syncd-check-") as folder:
-            Database(Path(folder) / "trial.db").close()
-    except (DatabaseError, sqlite3.Error) as error:
-        yield problem(
-            Kind.SQLITE_UNFIT,
-            _ABOUT,
-            f"SQLite {version} cannot hold the ledger ({getattr(error, 'orig', error)})",
-            "use a Python whose SQLite is 3.37 or newer, with WAL and threads (any current distribution's)",
-        )
+            make_ledger(Path(folder) / "trial.db")
+    except (DatabaseError, sqlite3.Error, OSError) as error:
+        said = getattr(error, "orig", error)
+        if isinstance(error, OSError) or getattr(said, "sqlite_errorcode", 0) & 0xFF in _OF_THE_DISK:
+            yield problem(
+                Kind.TEMPORARY_FOLDER_UNUSABLE,
+                _ABOUT,
+                f"nothing can be written in the temporary folder ({said})",
+                "make room in /tmp, or set TMPDIR to a folder that this user may write",
+            )
+        else:
+            yield problem(
+                Kind.SQLITE_UNFIT,
+                _ABOUT,
+                f"SQLite {version} cannot hold the ledger ({said})",
+                "use a Python with a newer SQLite that is compiled as usual (any current distribution's)",
+            )
         return
     yield Finding(Kind.SQLITE, _ABOUT, f"SQLite {version}: a trial ledger was made and removed")
     for fault in KNOWN_FAULTS:

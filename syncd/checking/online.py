@@ -1,6 +1,5 @@
 """Checks that ask the marketplaces. Nothing there is changed."""
 
-import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -15,6 +14,7 @@ from state.migrations import SchemaNewer, SchemaOlder
 from syncd.checking.findings import Finding, Kind, note, problem
 from syncd.config.model import ChannelConfig, Config
 from syncd.core.clock_offset import ClockOffset
+from syncd.delivery import connector_fault
 from syncd.logs import hide_secrets
 
 STEP_SECONDS = 10.0
@@ -113,6 +113,9 @@ async def _account(about: str, channel: ChannelConfig, remembered: Remembered) -
         answer = await _answer(connector, clock)
     except ConnectorError as error:
         return [*judge_clock(about, clock.seconds), _refusal(about, error)]
+    except Exception as fault:  # noqa: BLE001 (a fault of a plug-in must not end the other checks)
+        remedy = "report it to whoever made the connector, or install another version of it"
+        return [problem(Kind.CONNECTOR_FAILED, about, connector_fault(fault).partition(":")[0], remedy)]
     finally:
         await connector.aclose()
     return [
@@ -140,7 +143,6 @@ async def _answer(connector: Connector, clock: ClockOffset) -> AccountCheck:
         if error.server_time is not None:
             clock.heard(error.server_time, sent=sent, received=time.time())
         raise
-    await asyncio.sleep(0)
     sent = time.time()
     answer = await connector.check()
     if answer.server_time is not None:
