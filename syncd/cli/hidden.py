@@ -14,6 +14,6 @@ def hidden_by(error: Exception) -> str | None:
     if spec is None or spec.origin is None:
         return None
     return (
-        f"{spec.origin} is named like a package of syncd's own, and is found before it: unset PYTHONPATH, start"
+        f"{spec.origin} is named like a package of syncd's own and hides it: unset PYTHONPATH, start"
         " syncd from another folder, or install it into an environment of its own"
     )

@@ -15,7 +15,7 @@ QUERY = "SELECT sku, quantity FROM stock"
 @pytest.fixture
 def inbox(tmp_path):
     for above in (tmp_path, *tmp_path.parents):
-        if str(above).startswith("/tmp/"):
+        if above.stat().st_uid == os.getuid() and above.parent != above and len(above.parts) > 2:
             above.chmod(0o755)
     folder = tmp_path / "inbox"
     folder.mkdir(mode=0o755)

@@ -24,7 +24,7 @@ def test_this_installation_is_fine_but_for_whoever_runs_it(tmp_path, kinds):
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root is told")
 def test_root_is_told_as_whom_to_run(tmp_path):
     def remedy(state, user=""):
-        return [one.remedy for one in check_installation(state, user) if one.kind == "run_as_root"][0]
+        return next(one.remedy for one in check_installation(state, user) if one.kind == "run_as_root")
 
     (tmp_path / "state.db").touch()
     assert "runuser -u USER --" in remedy(tmp_path / "state.db")

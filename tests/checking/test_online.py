@@ -149,17 +149,18 @@ def test_whether_stock_may_be_updated_is_told_from_what_is_known(may, accepted, 
 
 
 @pytest.mark.parametrize(
-    ("configured_pace", "pace", "announced", "found"),
+    ("paces", "found"),
     [
-        (50.0, 5.0, None, True),
-        (50.0, None, 5.0, True),
-        (5.0, 5.0, None, False),
-        (50.0, 100.0, 5.0, False),
-        (50.0, None, None, False),
-        (None, 5.0, 5.0, False),
+        ((50.0, 5.0, None), True),
+        ((50.0, None, 5.0), True),
+        ((5.0, 5.0, None), False),
+        ((50.0, 100.0, 5.0), False),
+        ((50.0, None, None), False),
+        ((None, 5.0, 5.0), False),
     ],
 )
-def test_a_pace_above_what_is_announced_is_told(channel, kinds, configured_pace, pace, announced, found):
+def test_a_pace_above_what_is_announced_is_told(channel, kinds, paces, found):
+    configured_pace, pace, announced = paces
     limits = replace(channel().limits, requests_per_second=configured_pace)
     answer = AccountCheck("", allowance=Allowance(per_second=announced))
     mine = channel(limits=limits, limits_set=frozenset({"requests_per_second"}))

@@ -19,11 +19,13 @@ from syncd.errors import ConfigError
 EPILOG = """\b
 Examples:
   syncd check
-  sudo syncd check --online                 as the user of the service, and signs in to each enabled channel
+  sudo syncd check --online          as the user of the service; also signs in
   syncd check --json | jq '.findings[] | select(.weight == "problem")'
 
 \b
-✓ is fine, ! is worth knowing, ✗ is to be mended; → says what to do. All kinds stand in docs/checks.md.
+✓ is fine, ! is worth knowing, ✗ is to be mended; → says what to do.
+All kinds are explained in docs/checks.md.
+
 Run it as the user that syncd runs as: permissions are that user's.
 
 Exit status: 0 all is well; 1 something is to be mended; 78 the configuration cannot be used."""
