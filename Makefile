@@ -13,7 +13,7 @@ COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check check-units install uninstall simulate mutants kills races outage fuzz bench lock clean
+.PHONY: help demo test check check-units install uninstall service-trial simulate mutants kills races outage fuzz bench docs lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ install: ## Install as a service below /opt/syncd, or upgrade it: DESTDIR= PREFI
 uninstall: ## Take the service away; state, configuration and secrets stay
 	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' sh systemd/uninstall
 
+service-trial: .venv/ready-dev ## Try the unit in a real systemd, in a container: as root, with debootstrap and systemd-container
+	@$(BIN)/python tests/systemd/trial.py
+
 simulate: .venv/ready-dev ## Run the simulation: SEEDS=100 FIRST=0, or MINUTES=120
 	@$(BIN)/python tests/simulation/run.py --first $(or $(FIRST),0) \
 	    $(if $(MINUTES),--minutes $(MINUTES),--seeds $(or $(SEEDS),100))
@@ -64,6 +67,9 @@ fuzz: .venv/ready-fuzz ## Fuzz a parser, guided by coverage: PARSER=json MINUTES
 
 bench: .venv/ready-dev ## Measure what the design bounds, as ratios
 	@$(BIN)/python -m benchmarks
+
+docs: .venv/ready ## Write docs/reference/ from the code
+	@$(BIN)/python docs/generate.py
 
 lock: ## Compile the locks anew from pyproject.toml, keeping versions (needs uv)
 	@command -v $(UV) > /dev/null || { echo "make lock needs uv: see its documentation, or set UV=PATH" >&2; exit 1; }

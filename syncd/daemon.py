@@ -12,6 +12,7 @@ from pathlib import Path
 from state.database import DatabaseError
 from state.housekeeping import forget_old, forget_old_imports, optimize
 from syncd import __version__
+from syncd.alerts.alerting import Alerting
 from syncd.app import App, World, open_app
 from syncd.config.model import Config, DropSource
 from syncd.control import ControlServer, socket_path
@@ -104,6 +105,7 @@ class Daemon:
         self._failed_looks: dict[str, str] = {}
         self._schedule = Schedule(app.world.clock, self._unharmed(app.mind_the_clock))
         path = socket_path(app.database.path, environ.get("RUNTIME_DIRECTORY"))
+        self._alerting = Alerting(app)
         self._control = ControlServer(path, Operations(app, daemon=True).handle)
         self._lanes = [asyncio.create_task(lane.run()) for lane in app.lanes.values()]
         self._others: list[asyncio.Task[None]] = []
@@ -117,7 +119,12 @@ class Daemon:
         self._schedule.start()
         self._others = [
             asyncio.create_task(work)
-            for work in (self._follow_hints(), self._first_look(), self._notice_standstills())
+            for work in (
+                self._follow_hints(),
+                self._first_look(),
+                self._notice_standstills(),
+                self._alerting.run(),
+            )
         ]
         self._log.info(
             "daemon_started",
