@@ -1,12 +1,23 @@
-"""What `syncd check --alerts` does: it sends a test to each recipient, and says how that went."""
+"""What `syncd check` says of the recipients of alerts; with --alerts it sends each a test."""
 
 import time
+from collections.abc import Iterator
 
 from syncd.alerts.message import Message, trial_message
 from syncd.alerts.recipient import NotDelivered, Recipient
 from syncd.alerts.recipients import recipients_of, this_host
 from syncd.cli.checks import Finding
 from syncd.config.model import Config
+
+
+def look_at_recipients(config: Config) -> Iterator[Finding]:
+    """Say who is told, and whether that can work, without sending anything."""
+    recipients = recipients_of(config)
+    for recipient in recipients:
+        what, fault = f"alerts by {recipient.name}", recipient.fault()
+        yield Finding(what, problem=fault) if fault else Finding(what, said="`--alerts` sends it a test")
+    if not recipients:
+        yield Finding("alerts", said="nobody is told when something is wrong: [alerts] names no recipient")
 
 
 async def check_recipients(config: Config) -> list[Finding]:

@@ -42,6 +42,8 @@ async def test_a_failure_is_told_and_nothing_of_the_url_is_written(listener, mes
 
 
 async def test_a_url_that_it_does_not_know_is_told(message):
+    assert "does not know such a URL" in recipient("nosuch://canary").fault()
+    assert recipient("json://127.0.0.1/x").fault() == ""
     with pytest.raises(NotDelivered, match="does not know such a URL"):
         await recipient("nosuch://canary").send(message)
 

@@ -6,6 +6,7 @@ import sys
 import click
 
 from syncd.cli.checks import Finding, check_installation, check_sources, check_state
+from syncd.cli.checks_alerts import check_recipients, look_at_recipients
 from syncd.cli.context import config_path, load, require_something_to_do
 from syncd.cli.options import config_option
 from syncd.cli.output import cell
@@ -42,6 +43,8 @@ def command(*, online: bool, alerts: bool) -> None:
     findings = [Finding("configuration", said=f"{path}: it and the credentials can be read")]
     findings += [Finding("configuration", problem=warning) for warning in config.warnings]
     findings += [*check_installation(), *check_state(config), *check_sources(config)]
+    if not alerts:
+        findings += look_at_recipients(config)
     _print(findings)
     if online:
         from syncd.cli.checks_online import check_channels  # noqa: PLC0415 (loads the connectors' transport)
@@ -50,8 +53,6 @@ def command(*, online: bool, alerts: bool) -> None:
             _print([finding])
             findings.append(finding)
     if alerts:
-        from syncd.cli.checks_alerts import check_recipients  # noqa: PLC0415 (loads the transport)
-
         for finding in asyncio.run(check_recipients(config)):
             _print([finding])
             findings.append(finding)
