@@ -41,10 +41,6 @@ class Alerting:
             for recipient in (recipients_of(app.config) if recipients is None else recipients)
         }
 
-    def configuration_refused(self, reason: str | None) -> None:
-        """Note that a change of the configuration was refused, and why; None: one was taken since."""
-        self._observer.reload_refused = reason
-
     async def run(self) -> None:
         """Look and tell, until cancelled. Only a fault of the state database ends it by itself."""
         forgotten = self._book.forget_others(list(self._postmen))
