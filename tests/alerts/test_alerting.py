@@ -14,6 +14,7 @@ from virtual_time import run_virtually
 from connectors.errors import ChannelRefused, TryLater, WarehouseRefused
 from state.alerts import AlertBook
 from syncd.alerts.alerting import Alerting
+from syncd.app import Refused
 
 MINUTE = 60.0
 HOUR = 3600.0
@@ -286,10 +287,11 @@ def test_a_state_that_was_lost_is_told_until_nothing_of_before_can_be_under_way(
 
 def test_a_refused_configuration_is_told_until_one_is_taken(site):
     async def story():
-        async with site.running():
-            site.alerting.configuration_refused("line 3: unknown key")
+        async with site.running() as app:
+            app.refused = Refused(app.world.clock.now(), ("line 3: unknown key", "line 4: is missing"))
             await asyncio.sleep(10)
-            site.alerting.configuration_refused(None)
+            assert "stays (line 3: unknown key, and 1 more): mend it" in site.recorder.messages[0].text
+            app.refused = None
             await asyncio.sleep(10)
         assert site.told() == [("raised", "reload_refused"), ("over", "reload_refused")]
 
