@@ -16,8 +16,8 @@ PROBES = {
         0, "/usr/bin/python3 -c 'import os, resource; resource.prlimit(os.getpid(), resource.RLIMIT_CPU, (9, 9))'"),
     "the state can be written": (0, "touch /var/lib/syncd/probe && rm /var/lib/syncd/probe"),
     "the drop folder can be written": (0, "touch /srv/syncd/inbox/.probe && rm /srv/syncd/inbox/.probe"),
-    "a credential can be read": (0, "test -s \"$CREDENTIALS_DIRECTORY/toco-secret-key\""),
-    "an encrypted credential can be read": (0, "test -s \"$CREDENTIALS_DIRECTORY/toco-store-token\""),
+    "a credential can be read": (0, 'test -s "$CREDENTIALS_DIRECTORY/toco-secret-key"'),
+    "an encrypted credential can be read": (0, 'test -s "$CREDENTIALS_DIRECTORY/toco-store-token"'),
     "the clock and the zone can be read": (0, "date && test -r /etc/localtime"),
     "a temporary file can be made": (0, "mktemp"),
     # what must not
