@@ -20,7 +20,10 @@ from state.settlements import (
 Chooser = Callable[[Sequence[DueListing]], Sequence[DueListing]]
 """Chooses the rows of one request among the listings that are due."""
 
-_COLUMNS = "sku, warehouse, desired, risk, failures, batch_limit, changed"
+_COLUMNS = (
+    "sku, warehouse, desired, risk, failures, batch_limit, changed,"
+    " CASE WHEN confirmed IS NULL OR desired <> confirmed THEN changed_at END"
+)
 _READY = (
     f"SELECT {_COLUMNS}, changed_at FROM listing {READY_INDEX}"
     " WHERE channel_id = ? AND warehouse = ? AND risk = ? AND due = 1 AND wait_until IS NULL"
@@ -67,8 +70,10 @@ def due_listings_of(
 
 
 def _due(row: Any) -> DueListing:
-    sku, warehouse, desired, risk, failures, batch_limit, changed, since = row
-    return DueListing(sku, warehouse, desired, Risk(risk), since, failures, batch_limit, bool(changed))
+    sku, warehouse, desired, risk, failures, batch_limit, changed, changed_at, since = row
+    return DueListing(
+        sku, warehouse, desired, Risk(risk), since, failures, batch_limit, bool(changed), changed_at
+    )
 
 
 def next_wait(connection: Connection, channel_id: int, warehouses: Iterable[str]) -> int | None:
@@ -108,17 +113,17 @@ class Ledger:
         uncertain, and only the settlement of this very attempt can make it certain.
         """
         with self._database.write() as connection:
-            due = (
+            found = (
                 due_listings(connection, channel_id, warehouses, now, limit)
                 if skus is None
                 else due_listings_of(connection, channel_id, warehouses, skus, now)
             )
-            chosen = choose(list(due))
+            chosen = choose(list(found))
             if not chosen:
                 return None
             attempts = tuple(
-                Attempt(number, listing.sku, listing.warehouse, listing.desired, listing.failures)
-                for number, listing in enumerate(chosen, self._last_attempt + 1)
+                Attempt(number, due.sku, due.warehouse, due.desired, due.failures, due.changed_at)
+                for number, due in enumerate(chosen, self._last_attempt + 1)
             )
             push = Push(_record_push(connection, channel_id, len(chosen), now), channel_id, now, attempts)
             _record_intent(connection, push)

@@ -41,7 +41,8 @@ class DueListing:
     """A listing that may be pushed now.
 
     `since`: since when it is due, or the end of its wait. `changed`: it differs or is uncertain; otherwise it
-    is a mere repetition.
+    is a mere repetition. `changed_at`: since when another quantity than the confirmed one is desired, None
+    where it is the same (asserted anew, repeated).
     """
 
     sku: str
@@ -52,17 +53,22 @@ class DueListing:
     failures: int
     batch_limit: int | None
     changed: bool
+    changed_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One row of a push whose intent is committed. `failures` counts those before it."""
+    """One row of a push whose intent is committed. `failures` counts those before it.
+
+    `changed_at`: since when the listing had differed, None where its quantity was only asserted anew.
+    """
 
     id: int
     sku: str
     warehouse: str
     quantity: int
     failures: int
+    changed_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
