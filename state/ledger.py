@@ -20,10 +20,8 @@ from state.settlements import (
 Chooser = Callable[[Sequence[DueListing]], Sequence[DueListing]]
 """Chooses the rows of one request among the listings that are due."""
 
-_COLUMNS = (
-    "sku, warehouse, desired, risk, failures, batch_limit, changed,"
-    " CASE WHEN confirmed IS NULL OR desired <> confirmed THEN changed_at END"
-)
+_DIFFERS_SINCE = "CASE WHEN confirmed IS NULL OR desired <> confirmed THEN changed_at END"
+_COLUMNS = f"sku, warehouse, desired, risk, failures, batch_limit, changed, {_DIFFERS_SINCE}"
 _READY = (
     f"SELECT {_COLUMNS}, changed_at FROM listing {READY_INDEX}"
     " WHERE channel_id = ? AND warehouse = ? AND risk = ? AND due = 1 AND wait_until IS NULL"
@@ -70,9 +68,15 @@ def due_listings_of(
 
 
 def _due(row: Any) -> DueListing:
-    sku, warehouse, desired, risk, failures, batch_limit, changed, changed_at, since = row
+    sku, warehouse, desired, risk, failures, batch_limit, changed, differs_since, since = row
     return DueListing(
-        sku, warehouse, desired, Risk(risk), since, failures, batch_limit, bool(changed), changed_at
+        sku, warehouse, desired, Risk(risk), since, failures, batch_limit, bool(changed), differs_since
+    )
+
+
+def _attempt(number: int, listing: DueListing) -> Attempt:
+    return Attempt(
+        number, listing.sku, listing.warehouse, listing.desired, listing.failures, listing.differs_since
     )
 
 
@@ -113,17 +117,16 @@ class Ledger:
         uncertain, and only the settlement of this very attempt can make it certain.
         """
         with self._database.write() as connection:
-            found = (
+            due = (
                 due_listings(connection, channel_id, warehouses, now, limit)
                 if skus is None
                 else due_listings_of(connection, channel_id, warehouses, skus, now)
             )
-            chosen = choose(list(found))
+            chosen = choose(list(due))
             if not chosen:
                 return None
             attempts = tuple(
-                Attempt(number, due.sku, due.warehouse, due.desired, due.failures, due.changed_at)
-                for number, due in enumerate(chosen, self._last_attempt + 1)
+                _attempt(number, listing) for number, listing in enumerate(chosen, self._last_attempt + 1)
             )
             push = Push(_record_push(connection, channel_id, len(chosen), now), channel_id, now, attempts)
             _record_intent(connection, push)

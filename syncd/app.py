@@ -27,6 +27,7 @@ from syncd.folder_feed import FolderFeed
 from syncd.intake import Blocking, IntakeParts, SourceTerms
 from syncd.lane import Lane
 from syncd.logs import get_logger
+from syncd.metrics.counting import Metrics
 from syncd.poll_feed import PollFeed
 from syncd.sources.database import DatabaseSource
 from syncd.sources.dating import Dating
@@ -52,6 +53,7 @@ class World:
     transport: httpx.AsyncBaseTransport | None = None
     state: Path | None = None
     rehearsal: bool = False
+    metrics: Metrics = field(default_factory=Metrics)
 
 
 @dataclass(slots=True)
@@ -69,6 +71,11 @@ class App:
     lanes: dict[str, Lane] = field(default_factory=dict)
     connectors: list[Connector] = field(default_factory=list)
     channel_ids: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def metrics(self) -> Metrics:
+        """What the process counts; it outlives this app."""
+        return self.world.metrics
 
     def wake_lanes(self) -> None:
         """Let every lane look again at what is due."""
@@ -141,7 +148,9 @@ async def _assemble(config: Config, world: World, database: Database) -> App:
     app = App(config, world, database, registry, Imports(database), book, timekeeping, channel_ids=names)
     await _reconcile_state(app, plans, stale)
     await timekeeping.begin()
-    parts = IntakeParts(database, registry, app.imports, book, world.clock, world.blocking, app.wake_lanes)
+    parts = IntakeParts(
+        database, registry, app.imports, book, world.clock, world.blocking, app.wake_lanes, world.metrics
+    )
     for name, source in config.sources.items():
         app.feeds[name] = _feed(source_terms(name, source, source_ids[name]), source, parts, world)
     if not world.rehearsal:
@@ -324,5 +333,6 @@ def _connect(app: App, plans: dict[int, ChannelPlan]) -> None:
                 registry=app.registry,
                 clock=app.world.clock,
                 chance=app.world.chance,
+                metrics=app.metrics.channel(channel.name),
             )
         )

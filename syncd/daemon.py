@@ -21,6 +21,7 @@ from syncd.operations import Operations
 from syncd.reconciling import StaleSource, require_fresh
 from syncd.scheduler import Schedule, Work
 from syncd.state_trouble import state_trouble
+from syncd.vitals import Vitals
 from syncd.watching import folder_hints
 
 FINISH_SECONDS = 30.0
@@ -56,6 +57,7 @@ async def run_daemon(config: Config, world: World, environ: Mapping[str, str]) -
         app = await _open(config, world)
     if app is None:
         return
+    world.metrics.watch_process()
     with _in_words(path, opening=False):
         try:
             await Daemon(app, environ).run()
@@ -107,6 +109,8 @@ class Daemon:
         self._control = ControlServer(path, Operations(app, daemon=True).handle)
         self._lanes = [asyncio.create_task(lane.run()) for lane in app.lanes.values()]
         self._others: list[asyncio.Task[None]] = []
+        self.vitals = Vitals()
+        self.vitals.runs(app, dict(zip(app.lanes, self._lanes, strict=True)))
 
     async def run(self) -> None:
         """Run until stopped; raise what ended a lane, if anything did."""
@@ -155,6 +159,7 @@ class Daemon:
 
     async def _finish(self, stopping: "asyncio.Task[bool]") -> None:
         """Take nothing more; let the lanes finish what is in flight, within a bound."""
+        self.vitals.stopping = True
         self._stop.set()
         await self._schedule.stop()
         await self._control.stop()
@@ -202,6 +207,7 @@ class Daemon:
     async def _first_look(self) -> None:
         """Take in what waited for the start."""
         await asyncio.gather(*(self._look(feed) for feed in self._app.feeds.values()))
+        self.vitals.looked = True
 
     async def _look(self, feed: Feed) -> None:
         """Look at a source. A fault of ours costs this source only; one of the state database all."""
@@ -224,6 +230,7 @@ class Daemon:
             before = clock.monotonic(), clock.wall()
             await asyncio.sleep(PULSE_SECONDS)
             seconds = max(clock.monotonic() - before[0], clock.wall() - before[1])
+            self._app.metrics.pulsed(seconds - PULSE_SECONDS)
             if seconds > STANDSTILL_SECONDS:
                 self._log.warning("daemon_stood_still", seconds=round(seconds, 1))
                 await self._look_first()

@@ -1,0 +1,247 @@
+"""`/healthz`, `/readyz` and `/metrics` over real HTTP, of an application on real state."""
+
+import asyncio
+import re
+import shutil
+import socket
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+import uvicorn
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+from rig import DROP, SHOP, Rig, many
+from starlette.applications import Starlette
+
+from syncd.vitals import Vitals
+from syncd.web.health import StoredReadings, health_routes
+
+OPENMETRICS = "application/openmetrics-text; version=1.0.0"
+
+
+async def to_thread(function):
+    return await asyncio.to_thread(function)
+
+
+@pytest.fixture
+def rig(tmp_path):
+    rig = Rig(tmp_path / "site", DROP.replace("20%", "off") + SHOP)
+    rig.blocking = to_thread
+    return rig
+
+
+@asynccontextmanager
+async def served(vitals, metrics):
+    listener = socket.create_server(("127.0.0.1", 0))
+    application = Starlette(routes=health_routes(vitals, metrics))
+    server = uvicorn.Server(uvicorn.Config(application, lifespan="off", log_config=None))
+    serving = asyncio.create_task(server._serve([listener]))
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}") as client:
+        yield client
+    server.should_exit = True
+    await serving
+
+
+def figures(text: str, parse=parse_text) -> dict[tuple, float]:
+    return {
+        (sample.name, *sorted(sample.labels.items())): sample.value
+        for family in parse(text)
+        for sample in family.samples
+    }
+
+
+def of(name: str, **labels: str) -> tuple:
+    return (name, *sorted(labels.items()))
+
+
+async def scraped(client) -> dict[tuple, float]:
+    return figures((await client.get("/metrics")).text)
+
+
+def test_the_figures_tell_how_all_stands(rig):
+    rig.shop.unlisted.add("SKU-0000")
+
+    async def story():
+        rig.drop(many(30))
+        async with rig.opened() as app:
+            await rig.look()
+            await rig.reconcile()
+            rig.drop(many(30) | {"SKU-0001": 0, "SKU-0002": 4, "SKU-0003": 9})
+            await rig.look()
+            vitals = Vitals()
+            vitals.runs(app, {})
+            async with served(vitals, app.metrics) as client:
+                return await scraped(client)
+
+    told = asyncio.run(story())
+
+    listings = {state: told[of("syncd_listings", channel="shop", state=state)] for state in STATES}
+    assert listings == {"in_sync": 26, "due": 3, "in_flight": 0, "deferred": 0, "rejected": 1, "held": 0}
+    assert [told[of("syncd_due_listings", channel="shop", risk=risk)] for risk in RISKS] == [1, 1, 1, 0]
+    assert told[of("syncd_failed_listings", channel="shop")] == 1
+    assert 0 < told[of("syncd_sold_out_waiting_seconds", channel="shop")] < 60
+    assert told[of("syncd_stock_levels", source="erp")] == 30
+    assert told[of("syncd_source_max_age_seconds", source="erp")] == 86_400
+    assert told[of("syncd_channel_enabled", channel="shop")] == 1
+    assert told[of("syncd_rows_total", channel="shop", outcome="accepted")] == 29
+    assert told[of("syncd_state_database_bytes")] + told[of("syncd_state_wal_bytes")] > 10_000
+    assert 0 < told[of("syncd_state_disk_free_bytes")] <= told[of("syncd_state_disk_size_bytes")]
+    assert told[of("syncd_state_readable")] == 1
+
+
+STATES = ("in_sync", "due", "in_flight", "deferred", "rejected", "held")
+RISKS = ("to_zero", "decrease", "increase", "repetition")
+
+
+@pytest.mark.parametrize(
+    ("accept", "content_type", "parse"),
+    [
+        ("", "text/plain; version=0.0.4; charset=utf-8", parse_text),
+        (OPENMETRICS, OPENMETRICS, parse_openmetrics),
+    ],
+)
+def test_both_formats_are_spoken_as_asked(rig, accept, content_type, parse):
+    async def story():
+        rig.drop(many(3))
+        async with rig.opened() as app:
+            await rig.look()
+            await rig.reconcile()
+            vitals = Vitals()
+            vitals.runs(app, {})
+            async with served(vitals, app.metrics) as client:
+                return await client.get("/metrics", headers={"Accept": accept})
+
+    answer = asyncio.run(story())
+
+    assert answer.headers["content-type"].startswith(content_type)
+    assert answer.headers["cache-control"] == "no-store"
+    told = figures(answer.text, parse)
+    assert told[of("syncd_rows_total", channel="shop", outcome="accepted")] == 3
+    assert not [name for name, *_ in told if name.endswith("_created")]
+    assert "SKU-0000" not in answer.text
+
+
+def test_a_held_channel_and_a_held_import_show(rig):
+    rig.configure((DROP + SHOP).replace('"off"', '"20%"'))
+
+    async def story():
+        async with rig.opened() as app:
+            rig.drop(many(100))
+            await rig.look()
+            app.registry.hold_channel(app.channel_ids["shop"], "AUTH", "wrong key", app.world.clock.now())
+            rig.drop(many(10))
+            await rig.look()
+            vitals = Vitals()
+            vitals.runs(app, {})
+            async with served(vitals, app.metrics) as client:
+                return await scraped(client)
+
+    told = asyncio.run(story())
+
+    assert told[of("syncd_channel_held", channel="shop")] == 1
+    assert told[of("syncd_listings", channel="shop", state="held")] == 100
+    assert told[of("syncd_imports_held", source="erp")] == 1
+
+
+def test_a_channel_that_is_switched_off_keeps_nothing_waiting(rig):
+    rig.configure(DROP + SHOP + "enabled = false\n")
+
+    async def story():
+        async with rig.opened() as app:
+            rig.drop(many(3))
+            await rig.look()
+            vitals = Vitals()
+            vitals.runs(app, {})
+            async with served(vitals, app.metrics) as client:
+                return await scraped(client)
+
+    told = asyncio.run(story())
+
+    assert told[of("syncd_channel_enabled", channel="shop")] == 0
+    assert of("syncd_oldest_due_age_seconds", channel="shop") not in told
+    assert of("syncd_sold_out_waiting_seconds", channel="shop") not in told
+
+
+def test_those_who_ask_at_once_cost_one_reading_and_later_ones_another(rig, monkeypatch):
+    async def story():
+        async with rig.opened() as app:
+            readings = StoredReadings()
+            one, other = await asyncio.gather(readings.of(app), readings.of(app))
+            later = await readings.of(app)
+            monkeypatch.setattr("syncd.web.health.YOUNGEST_SECONDS", 0.0)
+            fresh = StoredReadings()
+            first = await fresh.of(app)
+            await asyncio.sleep(first_seconds(first) * 30 + 0.05)
+            second = await fresh.of(app)
+            return one, other, later, first, second
+
+    one, other, later, first, second = asyncio.run(story())
+
+    assert one is other is later
+    assert first is not second
+
+
+def first_seconds(readings) -> float:
+    return next(one.value for one in readings if one.measure.name == "syncd_state_reading_duration_seconds")
+
+
+def test_a_state_that_cannot_be_read_is_told_and_what_is_counted_stays(rig):
+    async def story():
+        rig.drop(many(3))
+        async with rig.opened() as app:
+            await rig.look()
+            await rig.reconcile()
+            hidden = rig.folder / "hidden"
+            shutil.move(app.database.path, hidden)
+            vitals = Vitals()
+            vitals.runs(app, {})
+            async with served(vitals, app.metrics) as client:
+                told = await scraped(client)
+            shutil.move(hidden, app.database.path)
+            return told
+
+    told = asyncio.run(story())
+
+    assert told[of("syncd_state_readable")] == 0
+    assert told[of("syncd_rows_total", channel="shop", outcome="accepted")] == 3
+    assert of("syncd_channel_held", channel="shop") not in told
+
+
+def test_it_lives_and_is_ready_once_open_and_looked_at_until_it_stops(rig):
+    async def story():
+        vitals, answers = Vitals(), []
+        async with rig.opened() as app, served(vitals, app.metrics) as client:
+
+            async def ask():
+                found = [await client.get(path) for path in ("/healthz", "/readyz")]
+                answers.append([(one.status_code, one.json().get("reasons", [])) for one in found])
+
+            await ask()
+            lane = asyncio.create_task(asyncio.sleep(3600))
+            vitals.runs(app, {"shop": lane})
+            await ask()
+            vitals.looked = True
+            await ask()
+            lane.cancel()
+            await asyncio.wait([lane])
+            await ask()
+            vitals.stopping = True
+            await ask()
+        return answers
+
+    opening, unlooked, ready, ended, stopping = asyncio.run(story())
+
+    assert opening == [(200, []), (503, ["the state database is being opened"])]
+    assert unlooked == [(200, []), (503, ["the sources have not been looked at yet"])]
+    assert ready == [(200, []), (200, [])]
+    assert ended == [(503, ["the lane of shop has ended"])] * 2
+    assert stopping == [(200, []), (503, ["it is stopping"])]
+
+
+def test_before_anything_is_open_there_are_figures_already(rig):
+    async def story():
+        async with rig.opened() as app, served(Vitals(), app.metrics) as client:
+            return (await client.get("/metrics")).text
+
+    assert re.search(r"^syncd_build_info\{.*version=", asyncio.run(story()), re.MULTILINE)
