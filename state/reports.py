@@ -121,14 +121,9 @@ def channels(connection: Connection) -> list[ChannelRow]:
     ]
 
 
-def sources(connection: Connection) -> list[SourceRow]:
-    """List the configured sources, by name."""
-    levels = {
-        row[0]: (row[1], row[2])
-        for row in connection.exec_driver_sql(
-            "SELECT source_id, count(*), sum(missed > 0) FROM stock GROUP BY source_id"
-        )
-    }
+def sources(connection: Connection, *, count: bool = True) -> list[SourceRow]:
+    """List the configured sources, by name. To `count` their stock levels costs what exists; else 0."""
+    levels = _count_levels(connection) if count else {}
     return [
         SourceRow(
             name=row[1],
@@ -145,6 +140,15 @@ def sources(connection: Connection) -> list[SourceRow]:
             " WHERE i.source_id = s.id AND i.state = 'held') FROM source s WHERE active ORDER BY name"
         )
     ]
+
+
+def _count_levels(connection: Connection) -> dict[int, tuple[int, int]]:
+    return {
+        row[0]: (row[1], row[2])
+        for row in connection.exec_driver_sql(
+            "SELECT source_id, count(*), sum(missed > 0) FROM stock GROUP BY source_id"
+        )
+    }
 
 
 def count_listings(connection: Connection, channel_id: int, now: int) -> ListingCounts:

@@ -1,7 +1,7 @@
 """How everything stands at a moment, as readings: what nobody counts, because it can be looked up.
 
-Some of it is known in memory and costs nothing; the rest is read from the state database, which takes a while
-where much is due: in a worker thread.
+Some of it is known in memory and costs nothing. The rest is read from the state database, in a worker thread:
+it takes a while where much is due, and longer where stock levels are counted, for that costs what exists.
 """
 
 import os
@@ -57,7 +57,7 @@ def stored_readings(config: Config, path: Path, now: int) -> list[Reading]:
         for name, channel in channel_figures(connection, now).items():
             if name in config.channels:
                 found += _channel(name, channel, enabled=config.channels[name].enabled, now=now)
-        said = {row.name: row for row in reports.sources(connection)}
+        said = {row.name: row for row in reports.sources(connection, count=False)}
         for name, source in config.sources.items():
             if name in said:
                 found += _source(said[name], source, now)
@@ -65,6 +65,18 @@ def stored_readings(config: Config, path: Path, now: int) -> list[Reading]:
     found.append(Reading(measures.READING_SECONDS, (), time.monotonic() - began))
     found.append(Reading(measures.READING_AT, (), now / 1000))
     return found
+
+
+def level_readings(config: Config, path: Path) -> list[Reading]:
+    """Count the stock levels. Blocks."""
+    with Reader(path) as reader, reader.read() as connection:
+        rows = reports.sources(connection)
+    return [
+        Reading(measure, (row.name,), value)
+        for row in rows
+        if row.name in config.sources
+        for measure, value in ((measures.LEVELS, row.levels), (measures.MISSED, row.missed))
+    ]
 
 
 def _channel(name: str, found: ChannelFigures, *, enabled: bool, now: int) -> Iterator[Reading]:
@@ -86,8 +98,6 @@ def _channel(name: str, found: ChannelFigures, *, enabled: bool, now: int) -> It
 def _source(row: SourceRow, source: SourceConfig, now: int) -> Iterator[Reading]:
     name = (row.name,)
     stale = row.data_at is None or now - row.data_at > source.max_age * 1000
-    yield Reading(measures.LEVELS, name, row.levels)
-    yield Reading(measures.MISSED, name, row.missed)
     yield Reading(measures.STALE, name, float(stale))
     yield Reading(measures.FAILING, name, float(row.failing_since is not None))
     yield Reading(measures.IMPORTS_HELD, name, row.imports_held)

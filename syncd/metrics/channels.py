@@ -17,6 +17,7 @@ from connectors.errors import (
     WarehouseRefused,
 )
 from state.records import After, Attempt, Settlement
+from syncd.metrics.waits import WaitFamily
 
 REQUEST_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 WAIT_SECONDS = (0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14_400, 86_400)
@@ -45,22 +46,24 @@ class ChannelFamilies:
         def counter(name: str, meaning: str, *labels: str) -> Counter:
             return Counter(name, meaning, ("channel", *labels), registry=registry)
 
-        def histogram(name: str, meaning: str, bounds: Sequence[float]) -> Histogram:
-            return Histogram(name, meaning, ("channel",), buckets=bounds, registry=registry)
-
         self.attempts = counter("syncd_attempts", "Rows that were put into requests")
         self.retries = counter("syncd_retries", "Of these, rows whose attempt before had failed")
         self.rows = counter("syncd_rows", "Rows by what their attempts came to", "outcome")
         self.requests = counter("syncd_requests", "Requests with rows, by the status of the answer", "status")
         self.errors = counter("syncd_request_errors", "Requests that failed as a whole, by kind", "error")
         self.pauses = counter("syncd_pauses", "Times that the marketplace asked for a pause")
-        self.request_seconds = histogram(
-            "syncd_request_duration_seconds", "From sending a request to its answer", REQUEST_SECONDS
+        self.request_seconds = Histogram(
+            "syncd_request_duration_seconds",
+            "From sending a request to its answer",
+            ("channel",),
+            buckets=REQUEST_SECONDS,
+            registry=registry,
         )
-        self.wait_seconds = histogram(
+        self.waits = WaitFamily(
             "syncd_change_to_confirmed_seconds",
             "From the change of a listing to its acceptance by the marketplace",
             WAIT_SECONDS,
+            registry=registry,
         )
 
 
@@ -75,7 +78,7 @@ class ChannelMetrics:
         self._errors = {kind: families.errors.labels(channel, kind) for kind in (*ERRORS.values(), OTHER)}
         self._pauses = families.pauses.labels(channel)
         self._request_seconds = families.request_seconds.labels(channel)
-        self._wait_seconds = families.wait_seconds.labels(channel)
+        self._waits = families.waits.of(channel)
         self._requests = {"2xx": families.requests.labels(channel, "2xx")}
         self._families, self._channel = families, channel
 
@@ -99,10 +102,12 @@ class ChannelMetrics:
         """Count rows by outcome, and how long those now confirmed had differed; `now` in ms."""
         for outcome, rows in Tally(settlement.outcome for settlement in settlements).items():
             self._rows[outcome].inc(rows)
-        for settlement in settlements:
-            changed_at = settlement.attempt.changed_at
-            if changed_at is not None and settlement.after is After.CONFIRMED:
-                self._wait_seconds.observe(max(now - changed_at, 0) / 1000)
+        self._waits.observe(
+            max(now - changed_at, 0) / 1000
+            for settlement in settlements
+            if (changed_at := settlement.attempt.changed_at) is not None
+            and settlement.after is After.CONFIRMED
+        )
 
     def paused(self) -> None:
         """Count a pause that the marketplace asked for."""

@@ -13,6 +13,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 from rig import DROP, SHOP, Rig, many
 from starlette.applications import Starlette
+from virtual_time import inline, run_virtually
 
 from syncd.vitals import Vitals
 from syncd.web.health import StoredReadings, health_routes
@@ -163,27 +164,61 @@ def test_a_channel_that_is_switched_off_keeps_nothing_waiting(rig):
     assert of("syncd_sold_out_waiting_seconds", channel="shop") not in told
 
 
-def test_those_who_ask_at_once_cost_one_reading_and_later_ones_another(rig, monkeypatch):
+def test_those_who_ask_at_once_cost_one_reading_and_later_ones_another(rig):
+    read = []
+
+    def reading(_app, now):
+        read.append(now)
+        return []
+
     async def story():
+        rig.blocking = inline
         async with rig.opened() as app:
-            readings = StoredReadings()
-            one, other = await asyncio.gather(readings.of(app), readings.of(app))
-            later = await readings.of(app)
-            monkeypatch.setattr("syncd.web.health.YOUNGEST_SECONDS", 0.0)
-            fresh = StoredReadings()
-            first = await fresh.of(app)
-            await asyncio.sleep(first_seconds(first) * 30 + 0.05)
-            second = await fresh.of(app)
-            return one, other, later, first, second
+            readings = StoredReadings(reading)
+            await asyncio.gather(readings.of(app), readings.of(app))
+            for pause in (4.9, 0.2, 0.0):
+                await asyncio.sleep(pause)
+                await readings.of(app)
 
-    one, other, later, first, second = asyncio.run(story())
+    run_virtually(story())
 
-    assert one is other is later
-    assert first is not second
+    assert [round(at - read[0]) for at in read] == [0, 5_100]
 
 
-def first_seconds(readings) -> float:
-    return next(one.value for one in readings if one.measure.name == "syncd_state_reading_duration_seconds")
+def test_a_slow_reading_is_made_less_often(rig):
+    read = []
+
+    async def slowly(function):
+        await asyncio.sleep(2)
+        return function()
+
+    async def story():
+        rig.blocking = slowly
+        async with rig.opened() as app:
+            read.clear()
+            readings = StoredReadings(lambda _app, now: read.append(now) or [])
+            for _ in range(100):
+                await readings.of(app)
+                await asyncio.sleep(1)
+
+    run_virtually(story())
+
+    assert len(read) == 3
+
+
+def test_another_configuration_is_read_at_once(rig):
+    read = []
+
+    async def story():
+        rig.blocking = inline
+        readings = StoredReadings(lambda app, _now: read.append(app) or [])
+        for _ in range(2):
+            async with rig.opened() as app:
+                await readings.of(app)
+
+    run_virtually(story())
+
+    assert len(read) == 2
 
 
 def test_a_state_that_cannot_be_read_is_told_and_what_is_counted_stays(rig):
