@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from state.database import DatabaseError, StateMissing
 from syncd.app import App
+from syncd.config.model import Config
 from syncd.figures import level_readings, present_readings, stored_readings
 from syncd.metrics import measures
 from syncd.metrics.counting import Metrics
@@ -75,14 +76,14 @@ class StoredReadings:
     def __init__(self, read: Callable[[App, int], list[Reading]]) -> None:
         """`read` is given the app and the time (ms since the epoch). Nothing is read before somebody asks."""
         self._read = read
-        self._app: App | None = None
+        self._of: Config | None = None
         self._reading: asyncio.Task[list[Reading]] | None = None
         self._fresh_until = 0.0
 
     async def of(self, app: App) -> list[Reading]:
         """Give the readings; those who ask at once wait for the same."""
-        if self._reading is None or self._app is not app or self._is_over(app.world.clock.monotonic()):
-            self._app = app
+        if self._reading is None or self._of is not app.config or self._is_over(app.world.clock.monotonic()):
+            self._of = app.config
             self._reading = asyncio.ensure_future(self._read_anew(app))
         return await asyncio.shield(self._reading)
 
