@@ -121,9 +121,14 @@ def channels(connection: Connection) -> list[ChannelRow]:
     ]
 
 
-def sources(connection: Connection, *, count: bool = True) -> list[SourceRow]:
-    """List the configured sources, by name. To `count` their stock levels costs what exists; else 0."""
-    levels = _count_levels(connection) if count else {}
+def sources(connection: Connection) -> list[SourceRow]:
+    """List the configured sources, by name."""
+    levels = {
+        row[0]: (row[1], row[2])
+        for row in connection.exec_driver_sql(
+            "SELECT source_id, count(*), sum(missed > 0) FROM stock GROUP BY source_id"
+        )
+    }
     return [
         SourceRow(
             name=row[1],
@@ -142,13 +147,15 @@ def sources(connection: Connection, *, count: bool = True) -> list[SourceRow]:
     ]
 
 
-def _count_levels(connection: Connection) -> dict[int, tuple[int, int]]:
-    return {
-        row[0]: (row[1], row[2])
+def sources_in_brief(connection: Connection) -> list[SourceRow]:
+    """List the configured sources, by name, without counting their stock levels: that costs what exists."""
+    return [
+        SourceRow(row[0], row[1], row[2], row[3], row[4], 0, 0, row[5])
         for row in connection.exec_driver_sql(
-            "SELECT source_id, count(*), sum(missed > 0) FROM stock GROUP BY source_id"
+            "SELECT name, read_at, data_at, failing_since, failure, (SELECT count(*) FROM import i"
+            " WHERE i.source_id = s.id AND i.state = 'held') FROM source s WHERE active ORDER BY name"
         )
-    }
+    ]
 
 
 def count_listings(connection: Connection, channel_id: int, now: int) -> ListingCounts:

@@ -57,7 +57,7 @@ def stored_readings(config: Config, path: Path, now: int) -> list[Reading]:
         for name, channel in channel_figures(connection, now).items():
             if name in config.channels:
                 found += _channel(name, channel, enabled=config.channels[name].enabled, now=now)
-        said = {row.name: row for row in reports.sources(connection, count=False)}
+        said = {row.name: row for row in reports.sources_in_brief(connection)}
         for name, source in config.sources.items():
             if name in said:
                 found += _source(said[name], source, now)

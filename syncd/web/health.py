@@ -15,10 +15,8 @@ from syncd.app import App
 from syncd.config.model import Config
 from syncd.figures import level_readings, present_readings, stored_readings
 from syncd.metrics import measures
-from syncd.metrics.counting import Metrics
 from syncd.metrics.exposition import exposition
 from syncd.metrics.measures import Reading
-from syncd.vitals import Vitals
 
 YOUNGEST_SECONDS = 5.0
 OLDEST_SECONDS = 60.0
@@ -28,23 +26,21 @@ UNREADABLE = (DatabaseError, StateMissing, sqlite3.Error, OSError)
 _UNSEEN = {"Cache-Control": "no-store"}
 
 
-def health_routes(vitals: Vitals, metrics: Metrics) -> list[Route]:
-    """Give the routes. None of them tells a secret or a SKU."""
+def health_routes(app: Callable[[], App]) -> list[Route]:
+    """Give the routes; `app` is the present one. None of them tells a secret or a SKU."""
     stored, levels = StoredReadings(_read_standing), StoredReadings(_read_levels)
 
     async def healthz(_: Request) -> Response:
-        return _told(vitals.troubles(), "healthy", "failing")
+        return _told(app().vitals.troubles(), "healthy", "failing")
 
     async def readyz(_: Request) -> Response:
-        return _told(vitals.unready(), "ready", "not ready")
+        return _told(app().vitals.unready(), "ready", "not ready")
 
     async def figures(request: Request) -> Response:
-        readings: list[Reading] = []
-        if vitals.app is not None:
-            found = await asyncio.gather(stored.of(vitals.app), levels.of(vitals.app))
-            readings = [*present_readings(vitals.app), *chain.from_iterable(found)]
-        accept = request.headers.get("accept", "")
-        text, content_type = await asyncio.to_thread(exposition, metrics.registry, readings, accept)
+        present, accept = app(), request.headers.get("accept", "")
+        found = await asyncio.gather(stored.of(present), levels.of(present))
+        readings = [*present_readings(present), *chain.from_iterable(found)]
+        text, content_type = await asyncio.to_thread(exposition, present.metrics.registry, readings, accept)
         return Response(text, headers=_UNSEEN | {"Content-Type": content_type})
 
     return [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", figures)]

@@ -15,7 +15,6 @@ from rig import DROP, SHOP, Rig, many
 from starlette.applications import Starlette
 from virtual_time import inline, run_virtually
 
-from syncd.vitals import Vitals
 from syncd.web.health import StoredReadings, health_routes
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
@@ -33,9 +32,9 @@ def rig(tmp_path):
 
 
 @asynccontextmanager
-async def served(vitals, metrics):
+async def served(app):
     listener = socket.create_server(("127.0.0.1", 0))
-    application = Starlette(routes=health_routes(vitals, metrics))
+    application = Starlette(routes=health_routes(lambda: app))
     server = uvicorn.Server(uvicorn.Config(application, lifespan="off", log_config=None))
     serving = asyncio.create_task(server._serve([listener]))
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}") as client:
@@ -70,9 +69,7 @@ def test_the_figures_tell_how_all_stands(rig):
             await rig.reconcile()
             rig.drop(many(30) | {"SKU-0001": 0, "SKU-0002": 4, "SKU-0003": 9})
             await rig.look()
-            vitals = Vitals()
-            vitals.runs(app, {})
-            async with served(vitals, app.metrics) as client:
+            async with served(app) as client:
                 return await scraped(client)
 
     told = asyncio.run(story())
@@ -108,9 +105,7 @@ def test_both_formats_are_spoken_as_asked(rig, accept, content_type, parse):
         async with rig.opened() as app:
             await rig.look()
             await rig.reconcile()
-            vitals = Vitals()
-            vitals.runs(app, {})
-            async with served(vitals, app.metrics) as client:
+            async with served(app) as client:
                 return await client.get("/metrics", headers={"Accept": accept})
 
     answer = asyncio.run(story())
@@ -133,9 +128,7 @@ def test_a_held_channel_and_a_held_import_show(rig):
             app.registry.hold_channel(app.channel_ids["shop"], "AUTH", "wrong key", app.world.clock.now())
             rig.drop(many(10))
             await rig.look()
-            vitals = Vitals()
-            vitals.runs(app, {})
-            async with served(vitals, app.metrics) as client:
+            async with served(app) as client:
                 return await scraped(client)
 
     told = asyncio.run(story())
@@ -152,9 +145,7 @@ def test_a_channel_that_is_switched_off_keeps_nothing_waiting(rig):
         async with rig.opened() as app:
             rig.drop(many(3))
             await rig.look()
-            vitals = Vitals()
-            vitals.runs(app, {})
-            async with served(vitals, app.metrics) as client:
+            async with served(app) as client:
                 return await scraped(client)
 
     told = asyncio.run(story())
@@ -229,9 +220,7 @@ def test_a_state_that_cannot_be_read_is_told_and_what_is_counted_stays(rig):
             await rig.reconcile()
             hidden = rig.folder / "hidden"
             shutil.move(app.database.path, hidden)
-            vitals = Vitals()
-            vitals.runs(app, {})
-            async with served(vitals, app.metrics) as client:
+            async with served(app) as client:
                 told = await scraped(client)
             shutil.move(hidden, app.database.path)
             return told
@@ -243,40 +232,36 @@ def test_a_state_that_cannot_be_read_is_told_and_what_is_counted_stays(rig):
     assert of("syncd_channel_held", channel="shop") not in told
 
 
-def test_it_lives_and_is_ready_once_open_and_looked_at_until_it_stops(rig):
+def test_it_is_ready_once_looked_at_until_it_stops_and_lives_while_things_move(rig):
     async def story():
-        vitals, answers = Vitals(), []
-        async with rig.opened() as app, served(vitals, app.metrics) as client:
+        answers = []
+        async with rig.opened() as app, served(app) as client:
 
             async def ask():
                 found = [await client.get(path) for path in ("/healthz", "/readyz")]
                 answers.append([(one.status_code, one.json().get("reasons", [])) for one in found])
 
             await ask()
-            lane = asyncio.create_task(asyncio.sleep(3600))
-            vitals.runs(app, {"shop": lane})
+            app.vitals.looked = True
             await ask()
-            vitals.looked = True
+            app.progress.expect("channel shop", app.world.clock.monotonic() - 100, 10)
             await ask()
-            lane.cancel()
-            await asyncio.wait([lane])
-            await ask()
-            vitals.stopping = True
+            app.progress.rest("channel shop")
+            app.vitals.stopping = True
             await ask()
         return answers
 
-    opening, unlooked, ready, ended, stopping = asyncio.run(story())
+    unlooked, ready, late, stopping = asyncio.run(story())
 
-    assert opening == [(200, []), (503, ["the state database is being opened"])]
     assert unlooked == [(200, []), (503, ["the sources have not been looked at yet"])]
     assert ready == [(200, []), (200, [])]
-    assert ended == [(503, ["the lane of shop has ended"])] * 2
+    assert late == [(503, ["channel shop is 90 s late"]), (200, [])]
     assert stopping == [(200, []), (503, ["it is stopping"])]
 
 
-def test_before_anything_is_open_there_are_figures_already(rig):
+def test_before_anything_happened_there_are_figures_already(rig):
     async def story():
-        async with rig.opened() as app, served(Vitals(), app.metrics) as client:
+        async with rig.opened() as app, served(app) as client:
             return (await client.get("/metrics")).text
 
     assert re.search(r"^syncd_build_info\{.*version=", asyncio.run(story()), re.MULTILINE)
