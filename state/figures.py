@@ -1,59 +1,42 @@
 """Figures for those who watch over syncd."""
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
 from state import reports
-from state.dialect import READY_INDEX, WAITING_INDEX
-from state.records import Risk
 from state.reports import ChannelRow, ListingCounts
-
-_TO_ZERO_READY = (
-    f"SELECT min(changed_at) FROM listing {READY_INDEX}"
-    f" WHERE channel_id = ? AND risk = {Risk.TO_ZERO.value} AND due = 1 AND wait_until IS NULL"
-)
-_TO_ZERO_WAITING = (
-    f"SELECT min(changed_at) FROM listing {WAITING_INDEX}"
-    f" WHERE channel_id = ? AND risk = {Risk.TO_ZERO.value} AND due = 1 AND wait_until IS NOT NULL"
-)
+from state.troubles import SoldOut, sold_out_since
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelFigures:
-    """How a channel stands. `sold_out_since` in ms since the epoch, None = nothing that is sold out waits."""
+    """How a channel stands. `sold_out`: what should show nothing, and may still be sold; None = nothing."""
 
     row: ChannelRow
     counts: ListingCounts
     failed: int
-    sold_out_since: int | None
+    sold_out: SoldOut | None
     warehouses_held: int
 
 
-def channel_figures(connection: Connection, now: int) -> dict[str, ChannelFigures]:
-    """Read the figures of the configured channels, by name."""
+def channel_figures(
+    connection: Connection, warehouses: Mapping[str, Sequence[str]], now: int
+) -> dict[str, ChannelFigures]:
+    """Read the figures of channels, by name; `warehouses` are those of each, `now` in ms since the epoch."""
     return {
         row.name: ChannelFigures(
             row,
             reports.count_listings(connection, row.id, now),
             failed_listings(connection, row.id),
-            sold_out_since(connection, row.id),
+            sold_out_since(connection, row.id, warehouses[row.name], now),
             len(reports.warehouse_holds(connection, row.id)),
         )
         for row in reports.channels(connection)
+        if row.name in warehouses
     }
-
-
-def sold_out_since(connection: Connection, channel_id: int) -> int | None:
-    """Tell since when the oldest listing that must go to zero waits for it (ms since the epoch), None = none.
-
-    One that is held or deferred waits too; one in flight does not, and one that is refused is a failure.
-    """
-    found = [
-        connection.exec_driver_sql(statement, (channel_id,)).scalar()
-        for statement in (_TO_ZERO_READY, _TO_ZERO_WAITING)
-    ]
-    return min((at for at in found if at is not None), default=None)
 
 
 def failed_listings(connection: Connection, channel_id: int) -> int:
@@ -66,3 +49,9 @@ def failed_listings(connection: Connection, channel_id: int) -> int:
             (channel_id,),
         ).scalar_one()
     )
+
+
+def alerts_by_kind(connection: Connection) -> Counter[str]:
+    """Count the alerts that stand."""
+    rows = connection.exec_driver_sql("SELECT kind, count(*) FROM alert GROUP BY kind").fetchall()
+    return Counter(dict(map(tuple, rows)))

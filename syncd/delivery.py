@@ -99,7 +99,7 @@ class Delivery:
         elif answer is not None:
             settlements += settle_answer(sendable, answer, moment)
         settlements = [_without_secrets(settlement) for settlement in settlements]
-        self._parts.ledger.settle(
+        waits = self._parts.ledger.settle(
             push,
             settlements,
             _end(answer, error),
@@ -107,7 +107,7 @@ class Delivery:
             settling=self._parts.settling_ms,
             asynchronous=self._parts.capabilities.asynchronous,
         )
-        self._parts.metrics.settled(settlements, moment.now)
+        self._parts.metrics.settled(settlements, waits)
         self._report(push, settlements, error)
         if answer is not None:
             self._learn(answer, sendable, sent_at)

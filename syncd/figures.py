@@ -12,13 +12,20 @@ from pathlib import Path
 
 from state import reports
 from state.database import Reader
-from state.figures import ChannelFigures, channel_figures
+from state.figures import ChannelFigures, alerts_by_kind, channel_figures
 from state.reports import SourceRow
 from syncd.app import App
 from syncd.config.model import Config, SourceConfig
 from syncd.lane import Lane
+from syncd.made import channel_plan
 from syncd.metrics import measures
 from syncd.metrics.measures import Reading
+
+KINDS = (
+    "channel_held", "warehouse_held", "import_held", "source_failing", "source_stale", "failures_many",
+    "sold_out_waiting", "channel_unreachable", "clock_off", "disk_low", "reload_refused", "state_lost",
+)  # fmt: skip
+"""Of alerts: see docs/alerts.md."""
 
 
 def present_readings(app: App) -> list[Reading]:
@@ -32,12 +39,13 @@ def present_readings(app: App) -> list[Reading]:
         Reading(measures.MAX_AGE, (name,), source.max_age) for name, source in app.config.sources.items()
     ]
     for name, lane in app.lanes.items():
-        found += _pace(name, lane, now)
+        found += _lane(name, lane, now, app.world.clock.now())
     return found
 
 
-def _pace(name: str, lane: Lane, now: float) -> Iterator[Reading]:
-    pacer = lane.pacer
+def _lane(name: str, lane: Lane, now: float, stored_now: int) -> Iterator[Reading]:
+    pacer, down = lane.pacer, lane.setbacks.down
+    yield Reading(measures.UNREACHABLE, (name,), _age(down and down[0], stored_now))
     yield Reading(measures.PAUSE_LEFT, (name,), pacer.pause_left(now))
     for measure, value in (
         (measures.ROWS_PACE, pacer.rows_per_second),
@@ -54,9 +62,11 @@ def stored_readings(config: Config, path: Path, now: int) -> list[Reading]:
     began = time.monotonic()
     found: list[Reading] = []
     with Reader(path) as reader, reader.read() as connection:
-        for name, channel in channel_figures(connection, now).items():
-            if name in config.channels:
-                found += _channel(name, channel, enabled=config.channels[name].enabled, now=now)
+        warehouses = {name: channel_plan(one).warehouses for name, one in config.channels.items()}
+        for name, channel in channel_figures(connection, warehouses, now).items():
+            found += _channel(name, channel, enabled=config.channels[name].enabled, now=now)
+        alerts = alerts_by_kind(connection)
+        found += [Reading(measures.ALERTS, (kind,), alerts[kind]) for kind in KINDS]
         said = {row.name: row for row in reports.sources_in_brief(connection)}
         for name, source in config.sources.items():
             if name in said:
@@ -92,7 +102,11 @@ def _channel(name: str, found: ChannelFigures, *, enabled: bool, now: int) -> It
         yield Reading(measures.LAST_PUSH, only, found.row.pushed_at / 1000)
     if enabled:  # nothing waits on a channel that is switched off
         yield Reading(measures.OLDEST_DUE, only, _age(found.counts.oldest_due, now))
-        yield Reading(measures.SOLD_OUT_WAITING, only, _age(found.sold_out_since, now))
+        sold_out = found.sold_out
+        yield Reading(
+            measures.SOLD_OUT_WAITING, only, _age(None if sold_out is None else sold_out.oldest, now)
+        )
+        yield Reading(measures.SOLD_OUT, only, 0 if sold_out is None else sold_out.count)
 
 
 def _source(row: SourceRow, source: SourceConfig, now: int) -> Iterator[Reading]:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from state.database import DatabaseError
 from state.housekeeping import forget_old, forget_old_imports, optimize
+from syncd.alerts.alerting import Alerting
 from syncd.app import App
 from syncd.config.model import DropSource
 from syncd.feeds import Feed
@@ -51,7 +52,10 @@ class Generation:
         self._plan()
         self._schedule.start()
         self._expect_mark()
-        self._others = [self._watched(work) for work in (self._follow_hints(), self._first_look())]
+        self._others = [
+            self._watched(work)
+            for work in (self._follow_hints(), self._first_look(), Alerting(self._app).run())
+        ]
 
     def _watched(self, work: Awaitable[None]) -> "asyncio.Task[None]":
         task = asyncio.ensure_future(work)

@@ -43,7 +43,7 @@ class Lane:
         self._renewed = False
         self._fault: BaseException | None = None
         self._credit = 0.0
-        self._setbacks = Setbacks()
+        self.setbacks = Setbacks()
         self._once = False
         self.gave_up: str | None = None
         """Why it is no use to wait: the marketplace has stayed down for several tries."""
@@ -165,7 +165,7 @@ class Lane:
                 self._fault = unstored
 
     def _most_rows(self) -> int:
-        return self._setbacks.most_rows(self._parts.pacer.rows_per_request)
+        return self.setbacks.most_rows(self._parts.pacer.rows_per_request)
 
     def _rows_now(self, now: float) -> int:
         return min(self._most_rows(), self._parts.pacer.worth_waiting_for(now))
@@ -175,7 +175,7 @@ class Lane:
         match error:
             case None:
                 self._renewed = False
-                self._setbacks.relieve(self._parts.pacer.rows_per_request)
+                self.setbacks.relieve(self._parts.pacer.rows_per_request)
             case _ if isinstance(error, TROUBLE):
                 self._trouble = error
             case AuthenticationExpired():
@@ -297,20 +297,20 @@ class Lane:
         works = await until_it_works(
             probe,
             first=trouble,
-            delay=lambda: channel_delay(self._setbacks.strain, self._parts.chance()),
+            delay=lambda: channel_delay(self.setbacks.strain, self._parts.chance()),
             sleep=self._sleep,
             give_up=lambda: self._stop.is_set() or (self._once and self.gave_up is not None),
         )
         if works:
-            self.gave_up = None
+            self.gave_up = self.setbacks.down = None
             if not self._stop.is_set():
                 self._log.info("channel_recovered")
         return works
 
     def _set_back(self, error: ConnectorError) -> None:
         """Count a failure. Logged at each doubling: a day of outage must not write a million lines."""
-        self._setbacks.add()
-        failures = self._setbacks.in_a_row
+        self.setbacks.add(self._parts.clock.now(), error.message)
+        failures = self.setbacks.in_a_row
         is_long = failures > TRIES_WHEN_SETTLING or not self._is_soon()
         self.gave_up = error.message if is_long else None
         if failures & (failures - 1) == 0:

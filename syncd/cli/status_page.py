@@ -16,6 +16,7 @@ def print_standing(standing: dict[str, Any], now: int) -> None:
     """Print how each channel and source is, and below what a person should know or do."""
     channels, sources = standing["channels"], standing["sources"]
     click.echo("the daemon runs" if standing["running"] else "no daemon runs: nothing is pushed by itself")
+    _print_notes(_alert_notes(standing, now))
     click.echo()
     print_table(
         ("channel", "last push", *(name.replace("_", " ") for name in _COUNTS)),
@@ -43,6 +44,13 @@ def print_standing(standing: dict[str, Any], now: int) -> None:
 def _print_notes(notes: Iterator[str]) -> None:
     for note in notes:
         click.echo(f"  {note}")
+
+
+def _alert_notes(standing: dict[str, Any], now: int) -> Iterator[str]:
+    if standing["alerts"] and not standing["running"]:
+        yield "the alerts are as they stood when it last ran:"
+    for alert in standing["alerts"]:
+        yield f"{alert['severity']} since {_ago(alert['since'], now)}: {cell(alert['message'])}"
 
 
 def _channel_notes(name: str, channel: dict[str, Any], now: int) -> Iterator[str]:

@@ -16,7 +16,7 @@ from connectors.errors import (
     TryLater,
     WarehouseRefused,
 )
-from state.records import After, Attempt, Settlement
+from state.records import Attempt, Settlement
 from syncd.metrics.waits import WaitFamily
 
 REQUEST_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -98,16 +98,11 @@ class ChannelMetrics:
         if error is not None:
             self._errors[error_label(error)].inc()
 
-    def settled(self, settlements: Sequence[Settlement], now: int) -> None:
-        """Count rows by outcome, and how long those now confirmed had differed; `now` in ms."""
+    def settled(self, settlements: Sequence[Settlement], waits: Sequence[int]) -> None:
+        """Count rows by outcome, and how long each that is now confirmed had differed (ms)."""
         for outcome, rows in Tally(settlement.outcome for settlement in settlements).items():
             self._rows[outcome].inc(rows)
-        self._waits.observe(
-            max(now - changed_at, 0) / 1000
-            for settlement in settlements
-            if (changed_at := settlement.attempt.changed_at) is not None
-            and settlement.after is After.CONFIRMED
-        )
+        self._waits.observe(wait / 1000 for wait in waits)
 
     def paused(self) -> None:
         """Count a pause that the marketplace asked for."""

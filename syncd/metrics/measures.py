@@ -29,9 +29,14 @@ DUE = Measure("syncd_due_listings", "Listings that may be pushed now, by risk", 
 OLDEST_DUE = Measure(
     "syncd_oldest_due_age_seconds", "For how long the oldest of the due listings has been due", _CHANNEL
 )
+SOLD_OUT = Measure(
+    "syncd_sold_out_waiting_listings",
+    "Listings that should show nothing, while the marketplace may still offer them",
+    _CHANNEL,
+)
 SOLD_OUT_WAITING = Measure(
     "syncd_sold_out_waiting_seconds",
-    "For how long the oldest listing that must go to zero has waited for it, held or deferred ones too",
+    "For how long the oldest of them has waited, be it due, deferred, held or refused",
     _CHANNEL,
 )
 FAILED = Measure("syncd_failed_listings", "Listings that failed since they were last accepted", _CHANNEL)
@@ -41,6 +46,11 @@ LAST_PUSH = Measure(
 ENABLED = Measure("syncd_channel_enabled", "1: the channel is pushed to; 0: it is switched off", _CHANNEL)
 HELD = Measure("syncd_channel_held", "1: the channel is held until a person mends its cause", _CHANNEL)
 WAREHOUSES_HELD = Measure("syncd_warehouses_held", "Warehouses that the marketplace refuses", _CHANNEL)
+UNREACHABLE = Measure(
+    "syncd_unreachable_seconds",
+    "For how long the marketplace has not answered as it should; 0: it does",
+    _CHANNEL,
+)
 PAUSE_LEFT = Measure(
     "syncd_pause_remaining_seconds", "For how long nothing is sent, as the marketplace asked", _CHANNEL
 )
@@ -73,6 +83,9 @@ MAX_AGE = Measure("syncd_source_max_age_seconds", "How old its data may be, as c
 STALE = Measure("syncd_source_stale", "1: its data is older than that, or there is none", _SOURCE)
 FAILING = Measure("syncd_source_failing", "1: it cannot be read", _SOURCE)
 IMPORTS_HELD = Measure("syncd_imports_held", "Imports that wait for a person", _SOURCE)
+ALERTS = Measure(
+    "syncd_alerts_standing", "Alerts that syncd itself has raised and that are not over", ("kind",)
+)
 DATABASE_BYTES = Measure("syncd_state_database_bytes", "Size of the state database")
 WAL_BYTES = Measure("syncd_state_wal_bytes", "Size of its write-ahead log")
 DISK_FREE = Measure("syncd_state_disk_free_bytes", "Free on the file system of the state database")

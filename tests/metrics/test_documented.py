@@ -10,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from connectors.contract import OutcomeKind
 from state.records import Risk
+from syncd.figures import KINDS
 from syncd.metrics.channels import ERRORS, TOLD_APART
 from syncd.metrics.counting import Metrics
 from syncd.metrics.exposition import exposition
@@ -69,6 +70,13 @@ def test_the_values_of_labels_are_documented():
     }  # fmt: skip
 
     assert {word for word in words if not re.search(rf"\b{word}\b", PAGE)} == set()
+
+
+def test_alerts_are_counted_by_every_kind_that_there_is():
+    conditions = DOCS.parent / "syncd" / "alerts" / "conditions.py"
+    kinds = re.findall(r'"(\w+)"', "".join(re.findall(r"kind=(.*),", conditions.read_text())))
+
+    assert sorted(kinds) == sorted(KINDS)
 
 
 def names_to_ask_for() -> dict[str, set[str]]:

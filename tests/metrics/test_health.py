@@ -15,6 +15,7 @@ from rig import DROP, SHOP, Rig, many
 from starlette.applications import Starlette
 from virtual_time import inline, run_virtually
 
+from state.alerts import AlertBook, StandingAlert
 from syncd.web.health import StoredReadings, health_routes
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
@@ -79,6 +80,8 @@ def test_the_figures_tell_how_all_stands(rig):
     assert [told[of("syncd_due_listings", channel="shop", risk=risk)] for risk in RISKS] == [1, 1, 1, 0]
     assert told[of("syncd_failed_listings", channel="shop")] == 1
     assert 0 < told[of("syncd_sold_out_waiting_seconds", channel="shop")] < 60
+    assert told[of("syncd_sold_out_waiting_listings", channel="shop")] == 1
+    assert told[of("syncd_unreachable_seconds", channel="shop")] == 0
     assert told[of("syncd_stock_levels", source="erp")] == 30
     assert told[of("syncd_source_max_age_seconds", source="erp")] == 86_400
     assert told[of("syncd_channel_enabled", channel="shop")] == 1
@@ -136,6 +139,26 @@ def test_a_held_channel_and_a_held_import_show(rig):
     assert told[of("syncd_channel_held", channel="shop")] == 1
     assert told[of("syncd_listings", channel="shop", state="held")] == 100
     assert told[of("syncd_imports_held", source="erp")] == 1
+
+
+def test_alerts_and_a_marketplace_that_is_down_show(rig):
+    alert = StandingAlert(
+        kind="channel_unreachable", subject="shop", severity="error", message="down", details="{}",
+        since=1, raised_at=1, told_at=1, calm=0,
+    )  # fmt: skip
+
+    async def story():
+        async with rig.opened() as app:
+            AlertBook(app.database).keep([alert], [], [])
+            app.lanes["shop"].setbacks.add(app.world.clock.now() - 90_000, "down")
+            async with served(app) as client:
+                return await scraped(client)
+
+    told = asyncio.run(story())
+
+    assert told[of("syncd_alerts_standing", kind="channel_unreachable")] == 1
+    assert told[of("syncd_alerts_standing", kind="channel_held")] == 0
+    assert 90 <= told[of("syncd_unreachable_seconds", channel="shop")] < 100
 
 
 def test_a_channel_that_is_switched_off_keeps_nothing_waiting(rig):
