@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,8 @@ from syncd.reloading import (
 )
 from syncd.signals import Signals
 from syncd.state_trouble import state_trouble
+from syncd.web.health import health_routes
+from syncd.web.server import WebServer
 
 LONGEST_MIGRATION_SECONDS = 1800.0
 OPENING_STEP_SECONDS = 10.0
@@ -133,6 +135,7 @@ class Daemon:
         self._fault: BaseException | None = None
         self._operations = Operations(app, daemon=True)
         self._control = ControlServer(control_socket, self.handle)
+        self._web = WebServer(lambda: self._app, self.handle, health_routes(lambda: self._app))
         self._generation = Generation(app, self._fail)
         self._runs = asyncio.Event()
         self._reload: asyncio.Task[dict[str, Any]] | None = None
@@ -149,20 +152,30 @@ class Daemon:
         self._notifier.ready()
         pulse = Pulse(self._app, self._notifier, self._look_first_soon)
         beating = self._watched(pulse.run())
-        others = [self._watched(work) for work in (pulse.tell_status(), self._follow_hangups())]
+        works = (pulse.tell_status(), self._follow_hangups(), self._web.run())
+        others = [self._watched(work) for work in works]
         await self._stop.wait()
         await self._finish(others)
         beating.cancel()
         if self._fault is not None:
             raise self._fault
 
-    async def handle(self, verb: str, parameters: dict[str, Any], tell: Tell) -> dict[str, Any]:
-        """Do what a person asks for, by the configuration in force."""
+    async def handle(
+        self,
+        verb: str,
+        parameters: dict[str, Any],
+        tell: Tell,
+        actor: str,
+        told: Callable[[int], None] = lambda _: None,
+    ) -> dict[str, Any]:
+        """Do what `actor` asks for, by the configuration in force; `told` gets its number in the trail."""
         if verb == "reload":
             return await self.reload()
         await self._runs.wait()
         generation = self._generation
-        work = asyncio.create_task(generation.do(self._operations.handle(verb, parameters, tell)))
+        work = asyncio.create_task(
+            generation.do(self._operations.handle(verb, parameters, tell, actor, told))
+        )
         ending = asyncio.create_task(generation.ending.wait())
         try:
             if verb == "reconcile":  # it may take hours, and a stop or a reload must not
@@ -221,6 +234,7 @@ class Daemon:
         self._generation = Generation(self._app, self._fail)
         self._generation.start()
         self._runs.set()
+        self._web.reload()
 
     async def _follow_hangups(self) -> None:
         while True:

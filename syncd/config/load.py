@@ -18,12 +18,12 @@ from syncd.config.model import (
     DropSource,
     LoggingConfig,
     ReconcileConfig,
-    ServerConfig,
     SourceConfig,
     StateConfig,
 )
 from syncd.config.report import Report
 from syncd.config.secrets import secret_resolver, unread_secret
+from syncd.config.server import ServerConfig
 from syncd.errors import ConfigError, Problem
 
 SYSTEM_CONFIG = Path("/etc/syncd/syncd.toml")
@@ -82,7 +82,8 @@ def load_config(
 
 def secrets_of(config: Config) -> list[str]:
     """Return every secret that the configuration holds, for `syncd.logs.register_secret`."""
-    ours = [secret for channel in config.channels.values() for _, secret in _secrets_in(channel.settings)]
+    holders: list[BaseModel] = [config.server, *(channel.settings for channel in config.channels.values())]
+    ours = [secret for holder in holders for _, secret in _secrets_in(holder)]
     return ours + secrets_of_alerts(config.alerts)
 
 
@@ -130,7 +131,9 @@ def _build(
         if key not in _TABLES:
             report.add_unknown((key,), _TABLES)
     state = report.validated(StateConfig, document.get("state", {}), ("state",), context)
-    server = report.validated(ServerConfig, document.get("server", {}), ("server",), context)
+    server = report.validated(
+        ServerConfig, document.get("server", {}), ("server",), context, may_hold_secrets=True
+    )
     logging = report.validated(LoggingConfig, document.get("logging", {}), ("logging",), context)
     reconcile = report.validated(ReconcileConfig, document.get("reconcile", {}), ("reconcile",), context)
     alerts = report.validated(
@@ -234,10 +237,10 @@ def _warnings(document: Mapping[str, Any], config: Config, path: Path) -> Iterat
         if isinstance(document["channels"][name].get(key), str)
     ]
     holders += [f"alerts.{key}" for key in _written_in_alerts(document.get("alerts", {}))]
+    if isinstance(document.get("server", {}).get("token"), str):
+        holders.append("server.token")
     if holders and path.stat().st_mode & 0o044:
         yield f"{path} holds secrets ({', '.join(holders)}) and other users can read it: chmod 600 {path}"
-    if config.server.listen:
-        yield "server.listen has no effect yet: this version serves no status page"
 
 
 def _written_in_alerts(table: Mapping[str, Any]) -> Iterator[str]:

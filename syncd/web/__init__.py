@@ -1,1 +1,1 @@
-"""What the daemon serves over HTTP."""
+"""The status page: how all stands, for people who look at it rarely, and what they may do about it."""
