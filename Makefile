@@ -13,7 +13,7 @@ COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check check-units simulate mutants kills races outage fuzz bench lock clean
+.PHONY: help demo test check check-units simulate mutants kills races outage fuzz bench docs lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ fuzz: .venv/ready-fuzz ## Fuzz a parser, guided by coverage: PARSER=json MINUTES
 
 bench: .venv/ready-dev ## Measure what the design bounds, as ratios
 	@$(BIN)/python -m benchmarks
+
+docs: .venv/ready ## Write docs/reference/ from the code
+	@$(BIN)/python docs/generate.py
 
 lock: ## Compile the locks anew from pyproject.toml, keeping versions (needs uv)
 	@command -v $(UV) > /dev/null || { echo "make lock needs uv: see its documentation, or set UV=PATH" >&2; exit 1; }

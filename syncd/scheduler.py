@@ -46,7 +46,8 @@ class Schedule:
         """Begin nothing more; finish taking over a new time, if that is under way."""
         if self._timer is not None:
             self._timer.cancel()
-        self._scheduler.shutdown(wait=False)
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
         if self._taking_over is not None:
             await asyncio.wait([self._taking_over])
 

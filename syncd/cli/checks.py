@@ -9,8 +9,8 @@ from pathlib import Path
 
 from connectors.discovery import name_conflicts
 from state.dialect import has_wal_reset_fault
-from syncd.app import drop_folder
 from syncd.config.model import Config, DropSource, SqliteSource
+from syncd.made import drop_folder
 from syncd.sources.database import DatabaseSource
 from syncd.sources.folders import OWN_FOLDERS
 from syncd.sources.rows import NothingKnown, ReadReport, SourceUnreachable, SourceUnreadable

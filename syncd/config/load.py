@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, SecretStr
 
+from syncd.config.alerts import AlertsConfig, secrets_of_alerts
 from syncd.config.channels import PluginLoader, check_buckets, read_channel
 from syncd.config.model import (
     SOURCE_TYPES,
@@ -28,7 +29,7 @@ from syncd.errors import ConfigError, Problem
 SYSTEM_CONFIG = Path("/etc/syncd/syncd.toml")
 """Where the configuration of a system service stands."""
 
-_TABLES = ("state", "server", "logging", "sources", "channels", "reconcile")
+_TABLES = ("state", "server", "logging", "sources", "channels", "reconcile", "alerts")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
@@ -81,7 +82,8 @@ def load_config(
 
 def secrets_of(config: Config) -> list[str]:
     """Return every secret that the configuration holds, for `syncd.logs.register_secret`."""
-    return [secret for channel in config.channels.values() for _, secret in _secrets_in(channel.settings)]
+    ours = [secret for channel in config.channels.values() for _, secret in _secrets_in(channel.settings)]
+    return ours + secrets_of_alerts(config.alerts)
 
 
 def _read(path: Path) -> str:
@@ -131,6 +133,9 @@ def _build(
     server = report.validated(ServerConfig, document.get("server", {}), ("server",), context)
     logging = report.validated(LoggingConfig, document.get("logging", {}), ("logging",), context)
     reconcile = report.validated(ReconcileConfig, document.get("reconcile", {}), ("reconcile",), context)
+    alerts = report.validated(
+        AlertsConfig, document.get("alerts", {}), ("alerts",), context, may_hold_secrets=True
+    )
     written_sources = _named_tables(document, "sources", report)
     written_channels = _named_tables(document, "channels", report)
     sources = {
@@ -164,6 +169,7 @@ def _build(
         sources=sources,
         channels=channels,
         reconcile=reconcile or ReconcileConfig(),
+        alerts=alerts or AlertsConfig(),
     )
 
 
@@ -227,10 +233,19 @@ def _warnings(document: Mapping[str, Any], config: Config, path: Path) -> Iterat
         for key, _ in _secrets_in(channel.settings)
         if isinstance(document["channels"][name].get(key), str)
     ]
+    holders += [f"alerts.{key}" for key in _written_in_alerts(document.get("alerts", {}))]
     if holders and path.stat().st_mode & 0o044:
         yield f"{path} holds secrets ({', '.join(holders)}) and other users can read it: chmod 600 {path}"
     if config.server.listen:
         yield "server.listen has no effect yet: this version serves no status page"
+
+
+def _written_in_alerts(table: Mapping[str, Any]) -> Iterator[str]:
+    for key in ("webhook", "webhook_token", "webhook_secret"):
+        if isinstance(table.get(key), str):
+            yield key
+    if any(isinstance(url, str) for url in table.get("apprise", [])):
+        yield "apprise"
 
 
 def _secrets_in(value: object, key: str = "") -> Iterator[tuple[str, str]]:

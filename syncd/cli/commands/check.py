@@ -15,6 +15,7 @@ EPILOG = """\b
 Examples:
   syncd check
   syncd check --online                      also signs in to each enabled channel; changes nothing there
+  syncd check --alerts                      also sends a test to each recipient of alerts
 
 Run it as the user that syncd runs as: permissions are that user's.
 
@@ -23,8 +24,9 @@ Exit status: 0 all is well; 1 something was found; 78 the configuration cannot b
 
 @click.command("check", epilog=EPILOG)
 @click.option("--online", is_flag=True, help="Ask each marketplace how it answers the account.")
+@click.option("--alerts", is_flag=True, help="Send a test to each recipient of alerts.")
 @config_option
-def command(*, online: bool) -> None:
+def command(*, online: bool, alerts: bool) -> None:
     """Find out what is wrong or missing before it hurts.
 
     It looks at the configuration, credentials, permissions, folders and queries, and with --online at how
@@ -45,6 +47,12 @@ def command(*, online: bool) -> None:
         from syncd.cli.checks_online import check_channels  # noqa: PLC0415 (loads the connectors' transport)
 
         for finding in asyncio.run(check_channels(config)):
+            _print([finding])
+            findings.append(finding)
+    if alerts:
+        from syncd.cli.checks_alerts import check_recipients  # noqa: PLC0415 (loads the transport)
+
+        for finding in asyncio.run(check_recipients(config)):
             _print([finding])
             findings.append(finding)
     sys.exit(1 if any(finding.problem for finding in findings) else 0)
