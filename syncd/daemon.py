@@ -5,17 +5,16 @@ import signal
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
 from state.database import DatabaseError
-from state.housekeeping import forget_old, forget_old_imports, optimize
 from syncd import __version__
 from syncd.app import App, World, open_app
 from syncd.config.model import Config, DropSource
 from syncd.control import ControlServer, socket_path
 from syncd.feeds import Feed
+from syncd.housekeeping import Housekeeping
 from syncd.logs import get_logger
 from syncd.operations import Operations
 from syncd.reconciling import StaleSource, require_fresh
@@ -25,8 +24,8 @@ from syncd.watching import folder_hints
 
 FINISH_SECONDS = 30.0
 MARK_EVERY_SECONDS = 60.0
-KEEP_HISTORY = timedelta(days=30)
 HOUSEKEEPING_AT = "04:20"
+WATCH_ROOM_SECONDS = 60.0
 PULSE_SECONDS = 1.0
 STANDSTILL_SECONDS = 5.0
 LONGEST_LOOK_FIRST_SECONDS = 60.0
@@ -105,6 +104,7 @@ class Daemon:
         self._schedule = Schedule(app.world.clock, self._unharmed(app.mind_the_clock))
         path = socket_path(app.database.path, environ.get("RUNTIME_DIRECTORY"))
         self._control = ControlServer(path, Operations(app, daemon=True).handle)
+        self._house = Housekeeping(app)
         self._lanes = [asyncio.create_task(lane.run()) for lane in app.lanes.values()]
         self._others: list[asyncio.Task[None]] = []
 
@@ -175,7 +175,8 @@ class Daemon:
             seconds = source.scan if isinstance(source, DropSource) else source.poll
             self._schedule.every(seconds, self._unharmed(partial(self._look, feed)), f"look at {name}")
         self._schedule.every(MARK_EVERY_SECONDS, self._unharmed(self._mark), "mark")
-        self._schedule.at(HOUSEKEEPING_AT, self._unharmed(self._keep_house), "housekeeping")
+        self._schedule.at(HOUSEKEEPING_AT, self._unharmed(self._house.keep), "housekeeping")
+        self._schedule.every(WATCH_ROOM_SECONDS, self._unharmed(self._house.watch_room), "room")
         if self._app.config.reconcile.full_at:
             assert_all = self._unharmed(self._assert_all)
             self._schedule.at(self._app.config.reconcile.full_at, assert_all, "full reconcile")
@@ -200,8 +201,10 @@ class Daemon:
         self._stop.set()
 
     async def _first_look(self) -> None:
-        """Take in what waited for the start."""
+        """Take in what waited for the start; then do what housekeeping was missed while nothing ran."""
+        await self._unharmed(self._house.watch_room)()
         await asyncio.gather(*(self._look(feed) for feed in self._app.feeds.values()))
+        await self._unharmed(self._house.keep_if_missed)()
 
     async def _look(self, feed: Feed) -> None:
         """Look at a source. A fault of ours costs this source only; one of the state database all."""
@@ -278,16 +281,3 @@ class Daemon:
     async def _mark(self) -> None:
         with suppress(OSError):  # a full disk: the next intent says so, and what is committed needs no mark
             self._app.database.mark()
-
-    async def _keep_house(self) -> None:
-        before = self._app.world.clock.now() - int(KEEP_HISTORY.total_seconds() * 1000)
-        pushes = 0
-        for count in forget_old(self._app.database, before):
-            pushes += count
-            await asyncio.sleep(0)
-        imports = forget_old_imports(self._app.database, before)
-        optimize(self._app.database)
-        files = 0
-        for feed in self._app.feeds.values():
-            files += await feed.delete_old()
-        self._log.info("history_pruned", pushes=pushes, imports=imports, files=files)

@@ -15,6 +15,7 @@ from syncd.config.model import (
     ChannelConfig,
     Config,
     DropSource,
+    HistoryConfig,
     LoggingConfig,
     ReconcileConfig,
     ServerConfig,
@@ -28,7 +29,7 @@ from syncd.errors import ConfigError, Problem
 SYSTEM_CONFIG = Path("/etc/syncd/syncd.toml")
 """Where the configuration of a system service stands."""
 
-_TABLES = ("state", "server", "logging", "sources", "channels", "reconcile")
+_TABLES = ("state", "server", "logging", "history", "sources", "channels", "reconcile")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
@@ -130,6 +131,7 @@ def _build(
     state = report.validated(StateConfig, document.get("state", {}), ("state",), context)
     server = report.validated(ServerConfig, document.get("server", {}), ("server",), context)
     logging = report.validated(LoggingConfig, document.get("logging", {}), ("logging",), context)
+    history = report.validated(HistoryConfig, document.get("history", {}), ("history",), context)
     reconcile = report.validated(ReconcileConfig, document.get("reconcile", {}), ("reconcile",), context)
     written_sources = _named_tables(document, "sources", report)
     written_channels = _named_tables(document, "channels", report)
@@ -161,6 +163,7 @@ def _build(
         state=state or StateConfig(),
         server=server or ServerConfig(),
         logging=logging or LoggingConfig(),
+        history=history or HistoryConfig(),
         sources=sources,
         channels=channels,
         reconcile=reconcile or ReconcileConfig(),
