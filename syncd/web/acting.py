@@ -9,7 +9,7 @@ from state.actions import action_of
 from syncd.app import App
 from syncd.errors import SyncdError
 from syncd.logs import get_logger
-from syncd.operations import Operations
+from syncd.operations import Do
 from syncd.web.forms import Wanted
 
 
@@ -20,9 +20,10 @@ class Busy(SyncdError):
 class Actor:
     """Does what people ask for on the page. A reconcile goes on behind the page, one at a time."""
 
-    def __init__(self, app: Callable[[], App]) -> None:
-        """`app`: the present one."""
+    def __init__(self, app: Callable[[], App], do: Do) -> None:
+        """`app`: the present one; `do` does what is asked for."""
         self._app = app
+        self._do = do
         self._reconciling: asyncio.Task[None] | None = None
         self._log = get_logger("web")
 
@@ -37,7 +38,7 @@ class Actor:
             number = at
 
         try:
-            await self._operations.handle(wanted.verb, wanted.parameters, _nobody, who, told)
+            await self._do(wanted.verb, wanted.parameters, _nobody, who, told)
         except SyncdError:
             if not number:
                 raise
@@ -54,7 +55,7 @@ class Actor:
 
     async def _reconcile(self, parameters: dict[str, Any], who: str, number: "asyncio.Future[int]") -> None:
         try:
-            await self._operations.handle("reconcile", parameters, _nobody, who, number.set_result)
+            await self._do("reconcile", parameters, _nobody, who, number.set_result)
         except SyncdError as error:
             if not number.done():
                 number.set_exception(error)
@@ -62,10 +63,6 @@ class Actor:
             self._log.exception("reconcile_failed")
             if not number.done():
                 number.set_exception(fault)
-
-    @property
-    def _operations(self) -> Operations:
-        return Operations(self._app(), daemon=True)
 
     def result_of(self, number: int) -> str:
         """Tell what came of an action; "" while it is being done."""

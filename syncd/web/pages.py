@@ -19,6 +19,7 @@ from syncd.app import App
 from syncd.config.model import Config
 from syncd.errors import SyncdError
 from syncd.explaining import explanation_of, warehouses_of
+from syncd.operations import Do
 from syncd.web import confirming
 from syncd.web.acting import Actor
 from syncd.web.admission import Pass
@@ -42,12 +43,12 @@ LONGEST_SEARCH = 200
 class Pages:
     """Answers whoever was let in."""
 
-    def __init__(self, app: Callable[[], App], keeper: Doorkeeper, cookie: Callable[[], str]) -> None:
-        """`app`: the present one; `cookie`: the name of the session's."""
+    def __init__(self, app: Callable[[], App], do: Do, keeper: Doorkeeper, cookie: Callable[[], str]) -> None:
+        """`app`: the present one; `do` does what is asked for; `cookie`: the name of the session's."""
         self._app = app
         self._keeper = keeper
         self._cookie = cookie
-        self._actor = Actor(app)
+        self._actor = Actor(app, do)
         self._readings = Readings(lambda: app().database.path, app().world.clock.monotonic)
         self.streams = Streams(self._fingerprint)
 

@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute
 from syncd.app import App
 from syncd.config.server import ServerConfig
 from syncd.logs import get_logger
+from syncd.operations import Do
 from syncd.web.admission import Door
 from syncd.web.guarding import Guard
 from syncd.web.pages import Pages
@@ -22,12 +23,12 @@ TRY_AGAIN_SECONDS = 60.0
 class WebServer:
     """Serves the page of an app where its configuration says."""
 
-    def __init__(self, app: Callable[[], App], routes: Sequence[BaseRoute] = ()) -> None:
-        """`app`: the present one, for a reload makes another. `routes` are served besides the page's own."""
+    def __init__(self, app: Callable[[], App], do: Do, routes: Sequence[BaseRoute] = ()) -> None:
+        """`app`: the present one; `do` does what people ask for; `routes` are served too."""
         self._app = app
         self._log = get_logger("web")
         self._keeper = Doorkeeper(self._token, app().world.clock.monotonic)
-        self._pages = Pages(app, self._keeper, self._cookie)
+        self._pages = Pages(app, do, self._keeper, self._cookie)
         self._guard = Guard(self._pages.application(routes), self._keeper, self._door, self._cookie)
         self._server: Uvicorn | None = None
         self._serving: asyncio.Task[None] | None = None

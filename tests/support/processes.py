@@ -103,6 +103,8 @@ class Site:
         self.process = None
         self.log = folder / "daemon.log"
         self._log_writer = None
+        self.environment: dict[str, str] = {}
+        """What the daemon is given besides."""
         self.run_by: tuple[str, ...] = ()
         """What runs the commands: a program that runs another, with fewer rights perhaps."""
 
@@ -132,7 +134,7 @@ class Site:
         with writer.stdin as pipe:
             self.process = subprocess.Popen(
                 [*self.run_by, sys.executable, "-m", "syncd", "--config", str(self.config), "run"],
-                stdout=pipe, stderr=pipe, env=environment(),
+                stdout=pipe, stderr=pipe, env=environment() | self.environment,
             )  # fmt: skip
         self._log_writer = writer
         return self.process
