@@ -282,7 +282,7 @@ def test_what_changes_arrives_by_itself_and_leaves_alone_who_types(open_page, he
     page.get_by_role("heading", level=1, name="An import of source erp is held").wait_for()
     page.evaluate("document.getElementById('sentence').dataset.same = 'yes'")
     page.get_by_label("Search", exact=True).fill("half a wo")
-    number = shop.client.ask("/").text.partition('id="held-')[2].partition('"')[0]
+    number = page.locator("#held-imports h3").get_attribute("id").removeprefix("held-")
     shop.command("imports", "reject", number)
     page.get_by_role("heading", level=1, name="Nothing stands still").wait_for()
     assert page.locator("#sentence").get_attribute("data-same") == "yes", (
