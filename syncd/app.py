@@ -107,7 +107,7 @@ class App:
         """Take over that the wall clock was set, if it was: what waits is moved along."""
         if await self.timekeeping.mind():
             for lane in self.lanes.values():
-                lane.wake()
+                lane.clock_was_set()
 
     async def disconnect(self) -> None:
         """Close connections and sources; nothing may be running any more."""

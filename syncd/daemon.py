@@ -135,7 +135,7 @@ class Daemon:
         self._fault: BaseException | None = None
         self._operations = Operations(app, daemon=True)
         self._control = ControlServer(control_socket, self.handle)
-        self._web = WebServer(lambda: self._app, self.handle, health_routes(lambda: self._app))
+        self._web = WebServer(self._present, self.handle, health_routes(self._present))
         self._generation = Generation(app, self._fail)
         self._runs = asyncio.Event()
         self._reload: asyncio.Task[dict[str, Any]] | None = None
@@ -277,6 +277,9 @@ class Daemon:
         await self._control.stop()
         await self._generation.finish()
         self._log.info("daemon_stopped")
+
+    def _present(self) -> App:
+        return self._app
 
     def _look_first_soon(self) -> None:
         self._generation.look_first_soon()

@@ -20,6 +20,7 @@ from state.records import Attempt, Push, PushEnd, Settlement
 from state.registry import ChannelPlan, Registry
 from syncd.clock import Clock
 from syncd.core.blame import Blame
+from syncd.core.clock_offset import ClockOffset
 from syncd.core.pacing import LONGEST_PAUSE_SECONDS, Pacer
 from syncd.core.settling import Moment, refuse_locally, settle_answer, settle_error
 from syncd.lane_watch import LaneWatch
@@ -62,6 +63,7 @@ class Delivery:
         self._log = get_logger("delivery").bind(channel=parts.plan.name)
         self._probe_at = self._read_holds()
         self._blame = Blame()
+        self.clock_offset = ClockOffset()
         until = parts.registry.paused_until(parts.channel_id)
         if until is not None:
             left = min((until - parts.clock.now()) / 1000, LONGEST_PAUSE_SECONDS)
@@ -86,8 +88,9 @@ class Delivery:
         """Send one push and settle every row of it; return what it says against the channel as a whole."""
         sendable, settlements = self._split_uncarriable(push)
         self._parts.metrics.begun(sendable)
-        sent_at = self._parts.clock.monotonic()
+        sent_at, sent_at_wall = self._parts.clock.monotonic(), self._parts.clock.wall()
         answer, error = await self._send(push, sendable)
+        self._compare_clocks(answer or error, sent_at_wall)
         if sendable:
             seconds = self._parts.clock.monotonic() - sent_at
             self._parts.metrics.answered(seconds, _end(answer, error).status, error)
@@ -126,6 +129,11 @@ class Delivery:
         except Exception as fault:  # noqa: BLE001 (a fault of a plug-in must not end the lane)
             self._log.exception("connector_failed", push=push.id)
             return None, TryLater(connector_fault(fault), effect=Effect.AMBIGUOUS)
+
+    def _compare_clocks(self, answered: Answer | ConnectorError | None, sent_at: float) -> None:
+        if answered is not None and answered.server_time is not None:
+            received_at = self._parts.clock.wall()
+            self.clock_offset.heard(answered.server_time, sent=sent_at, received=received_at)
 
     def _split_uncarriable(self, push: Push) -> tuple[list[Attempt], list[Settlement]]:
         longest = self._parts.capabilities.max_sku_length

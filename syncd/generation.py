@@ -213,7 +213,13 @@ class Generation:
             self._log.error("full_reconcile_refused", reason=str(stale))
             return
         self._log.info("full_reconcile_started", channels=len(names))
-        await self._app.assert_anew(names)
+        try:
+            await self.do(self._app.assert_anew(names))
+        except asyncio.CancelledError:
+            self._log.warning(
+                "full_reconcile_interrupted", reason="not every listing is asserted: the next one does"
+            )
+            raise
 
     async def _mark(self) -> None:
         self._expect_mark()

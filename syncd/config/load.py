@@ -1,5 +1,6 @@
 """Read syncd.toml into a `Config`, or say everything that is wrong with it at once."""
 
+import hashlib
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
@@ -77,7 +78,8 @@ def load_config(
     config = _build(document, base, context, load_plugin, report)
     if report.problems:
         raise ConfigError(report.problems, path=path)
-    return replace(config, warnings=tuple(_warnings(document, config, path)))
+    warnings = tuple(_warnings(document, config, path))
+    return replace(config, warnings=warnings, fingerprint=_fingerprint(text))
 
 
 def secrets_of(config: Config) -> list[str]:
@@ -85,6 +87,13 @@ def secrets_of(config: Config) -> list[str]:
     holders: list[BaseModel] = [config.server, *(channel.settings for channel in config.channels.values())]
     ours = [secret for holder in holders for _, secret in _secrets_in(holder)]
     return ours + secrets_of_alerts(config.alerts)
+
+
+def named_secrets(config: Config) -> Iterator[tuple[str, str]]:
+    """Yield every secret that the channels hold, with its key in the file."""
+    for name, channel in config.channels.items():
+        for key, secret in _secrets_in(channel.settings):
+            yield f"channels.{name}.{key}", secret
 
 
 def _read(path: Path) -> str:
@@ -100,6 +109,11 @@ def _read(path: Path) -> str:
         line = text.count("\n", 0, bad.start()) + 1
         problem = Problem("", "is not UTF-8 text: save it again with that encoding", line)
     raise ConfigError([problem], path=path)
+
+
+def _fingerprint(text: str) -> str:
+    """Tell one text from another; too short to tell anything of the secrets in it."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _parse(text: str, path: Path) -> dict[str, Any]:

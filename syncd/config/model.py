@@ -313,7 +313,11 @@ class ChannelConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """The whole configuration. `warnings` are for the operator: it loads, but something wants a look."""
+    """The whole configuration.
+
+    `warnings` are for the operator: it loads, but something wants a look; each says what, and behind its last
+    colon what to do.
+    """
 
     base_directory: Path
     state: StateConfig = field(default_factory=StateConfig)
@@ -324,3 +328,5 @@ class Config:
     reconcile: ReconcileConfig = field(default_factory=ReconcileConfig)
     alerts: AlertsConfig = field(default_factory=AlertsConfig)
     warnings: tuple[str, ...] = ()
+    fingerprint: str = ""
+    """Differs where the text of the file differs."""

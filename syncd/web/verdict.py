@@ -40,6 +40,16 @@ class Judgement:
     troubles: tuple[Trouble, ...]
 
     @property
+    def first(self) -> Trouble | None:
+        """The trouble that the sentence speaks of, if it speaks of one."""
+        return self.troubles[0] if self.mood == Weight.ACT else None
+
+    @property
+    def others(self) -> tuple[Trouble, ...]:
+        """The troubles that the sentence does not tell."""
+        return self.troubles[1:] if self.first is not None else self.troubles
+
+    @property
     def mood(self) -> str:
         """`act`, `look` or `well`."""
         return min((trouble.weight for trouble in self.troubles), default="well")
@@ -64,7 +74,7 @@ def _sentence(troubles: list[Trouble], channels: Mapping[str, Any]) -> str:
         return f"{len(urgent)} things need you. First: {urgent[0].what}. {urgent[0].remedy}"
     if troubles:
         rest = "1 thing is worth a look" if len(troubles) == 1 else f"{len(troubles)} things are worth a look"
-        return f"Nothing stands still. {rest}, below."
+        return f"Nothing stands still. {rest}."
     return _all_is_well(channels)
 
 
