@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from state import reports
 from state.database import Reader
+from state.past_levels import LINE, PastLevel, past_levels
 from state.records import MAX_QUANTITY, Refusal, Risk
 from state.reports import ChannelRow
 
@@ -49,6 +50,8 @@ class LevelRow:
     import_name: str | None
     import_state: str | None
     import_at: int | None
+    past: tuple[PastLevel, ...] = ()
+    """What it was before, the latest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,8 @@ class ListingRow:
 class AttemptRow:
     """One attempt with the request that carried it. `outcome` None while in flight.
 
+    `changed_at`: since when its listing differed; None where it was asserted anew, or is not known.
+
     Old ones are forgotten, see `state.housekeeping`.
     """
 
@@ -108,6 +113,16 @@ class AttemptRow:
     status: int | None
     request_id: str
     batch_id: str
+    changed_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Extent:
+    """How much of the past is read; see `read_sku`."""
+
+    attempts: int
+    past: int
+    since: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,16 +176,26 @@ def state_of(listing: ListingRow, *, held: bool, now: int) -> ListingState:
     return ListingState.DUE if wait_until is None or wait_until <= now else ListingState.DEFERRED
 
 
-def read_sku(reader: Reader, sku: str, places: Mapping[str, Sequence[str]], attempts: int) -> SkuRecord:
-    """Read all that is remembered of a SKU, as of one instant.
+def read_sku(
+    reader: Reader,
+    sku: str,
+    places: Mapping[str, Sequence[str]],
+    attempts: int,
+    *,
+    past: int = 5,
+    since: int = 0,
+) -> SkuRecord:
+    """Read what is remembered of a SKU, as of one instant.
 
     `places`: the warehouses of each channel asked about, by its name; `attempts`: so many of the latest of
-    each listing.
+    each listing; `past`: so many of the latest values that each stock level had before; of both, none that
+    ended before `since` (ms since the epoch).
     """
+    extent = _Extent(attempts, past, since)
     with reader.read() as connection:
-        levels = _levels(connection, sku)
+        levels = _levels(connection, sku, extent)
         channels = {
-            row.name: _channel(connection, row, sku, places[row.name], attempts)
+            row.name: _channel(connection, row, sku, places[row.name], extent)
             for row in reports.channels(connection)
             if row.name in places
         }
@@ -181,7 +206,7 @@ def read_sku(reader: Reader, sku: str, places: Mapping[str, Sequence[str]], atte
 
 
 def _channel(
-    connection: Connection, channel: ChannelRow, sku: str, warehouses: Sequence[str], attempts: int
+    connection: Connection, channel: ChannelRow, sku: str, warehouses: Sequence[str], extent: _Extent
 ) -> ChannelRecord:
     listings = _listings(connection, channel.id, sku)
     return ChannelRecord(
@@ -193,22 +218,24 @@ def _channel(
         },
         listings,
         {
-            warehouse: _attempts(connection, channel.id, sku, warehouse, attempts)
+            warehouse: _attempts(connection, channel.id, sku, warehouse, extent)
             for warehouse in dict.fromkeys([*warehouses, *listings])
         },
     )
 
 
-def _levels(connection: Connection, sku: str) -> list[LevelRow]:
+def _levels(connection: Connection, sku: str, extent: _Extent) -> list[LevelRow]:
     rows = connection.exec_driver_sql(
-        "SELECT s.name, s.active, k.location, k.quantity, k.missed > 0,"
-        # What went to zero because it was missing keeps the line of an older import.
-        " CASE WHEN k.missed > 0 AND k.quantity = 0 THEN NULL ELSE k.line END,"
-        " k.import_id, i.name, i.state, i.at FROM stock k JOIN source s ON s.id = k.source_id"
+        f"SELECT s.name, s.active, k.location, k.quantity, k.missed > 0, {LINE.format('k')}, k.import_id,"
+        " i.name, i.state, i.at FROM stock k JOIN source s ON s.id = k.source_id"
         " LEFT JOIN import i ON i.id = k.import_id WHERE k.sku = ? ORDER BY k.location",
         (sku,),
-    )
-    return [LevelRow(row[0], bool(row[1]), *row[2:]) for row in rows]
+    ).fetchall()
+    levels = [LevelRow(row[0], bool(row[1]), *row[2:]) for row in rows]
+    most = {"limit": extent.past, "since": extent.since}
+    return [
+        replace(level, past=tuple(past_levels(connection, sku, level.location, **most))) for level in levels
+    ]
 
 
 def _listings(connection: Connection, channel_id: int, sku: str) -> dict[str, ListingRow]:
@@ -242,13 +269,14 @@ def _listings(connection: Connection, channel_id: int, sku: str) -> dict[str, Li
 
 
 def _attempts(
-    connection: Connection, channel_id: int, sku: str, warehouse: str, limit: int
+    connection: Connection, channel_id: int, sku: str, warehouse: str, extent: _Extent
 ) -> list[AttemptRow]:
     rows = connection.exec_driver_sql(
         "SELECT p.id, p.started_at, p.finished_at, a.quantity, a.outcome, a.code, a.message, p.status,"
-        " p.request_id, p.batch_id FROM attempt a JOIN push p ON p.id = a.push_id"
-        " WHERE a.channel_id = ? AND a.sku = ? AND a.warehouse = ? ORDER BY a.id DESC LIMIT ?",
-        (channel_id, sku, warehouse, limit),
+        " p.request_id, p.batch_id, a.changed_at FROM attempt a JOIN push p ON p.id = a.push_id"
+        " WHERE a.channel_id = ? AND a.sku = ? AND a.warehouse = ?"
+        " AND (p.finished_at IS NULL OR p.finished_at >= ?) ORDER BY a.id DESC LIMIT ?",
+        (channel_id, sku, warehouse, extent.since, extent.attempts),
     )
     return [AttemptRow(*row) for row in rows]
 

@@ -12,15 +12,18 @@ from state.settlements import (
     record_attempts,
     record_end,
     record_failures,
+    record_waits,
     settle_confirmed,
     settle_unknown,
     settle_untouched,
+    waits_of,
 )
 
 Chooser = Callable[[Sequence[DueListing]], Sequence[DueListing]]
 """Chooses the rows of one request among the listings that are due."""
 
-_COLUMNS = "sku, warehouse, desired, risk, failures, batch_limit, changed"
+_DIFFERS_SINCE = "CASE WHEN confirmed IS NULL OR desired <> confirmed THEN changed_at END"
+_COLUMNS = f"sku, warehouse, desired, risk, failures, batch_limit, changed, {_DIFFERS_SINCE}"
 _READY = (
     f"SELECT {_COLUMNS}, changed_at FROM listing {READY_INDEX}"
     " WHERE channel_id = ? AND warehouse = ? AND risk = ? AND due = 1 AND wait_until IS NULL"
@@ -67,8 +70,16 @@ def due_listings_of(
 
 
 def _due(row: Any) -> DueListing:
-    sku, warehouse, desired, risk, failures, batch_limit, changed, since = row
-    return DueListing(sku, warehouse, desired, Risk(risk), since, failures, batch_limit, bool(changed))
+    sku, warehouse, desired, risk, failures, batch_limit, changed, differs_since, since = row
+    return DueListing(
+        sku, warehouse, desired, Risk(risk), since, failures, batch_limit, bool(changed), differs_since
+    )
+
+
+def _attempt(number: int, listing: DueListing) -> Attempt:
+    return Attempt(
+        number, listing.sku, listing.warehouse, listing.desired, listing.failures, listing.differs_since
+    )
 
 
 def next_wait(connection: Connection, channel_id: int, warehouses: Iterable[str]) -> int | None:
@@ -117,8 +128,7 @@ class Ledger:
             if not chosen:
                 return None
             attempts = tuple(
-                Attempt(number, listing.sku, listing.warehouse, listing.desired, listing.failures)
-                for number, listing in enumerate(chosen, self._last_attempt + 1)
+                _attempt(number, listing) for number, listing in enumerate(chosen, self._last_attempt + 1)
             )
             push = Push(_record_push(connection, channel_id, len(chosen), now), channel_id, now, attempts)
             _record_intent(connection, push)
@@ -134,9 +144,10 @@ class Ledger:
         now: int,
         settling: int,
         asynchronous: bool,
-    ) -> None:
+    ) -> list[int]:
         """Record what became of every attempt of a push, in one transaction.
 
+        Returns how long each row that was accepted had differed (ms); mere repetitions are not among them.
         `settling`: how long (ms) an ambiguous request may still be under way; `asynchronous`: accepted
         requests of this marketplace may overtake each other within that time. An attempt that is not in
         flight any more is settled already: what comes after that changes nothing.
@@ -144,13 +155,16 @@ class Ledger:
         with self._database.write() as connection:
             settlements = _still_awaited(connection, push.channel_id, settlements)
             if not settlements:
-                return
+                return []
+            waits = waits_of(settlements, now)
             settle_confirmed(connection, push, settlements, now, settling, asynchronous=asynchronous)
             settle_untouched(connection, push.channel_id, settlements)
             settle_unknown(connection, push.channel_id, settlements, asynchronous=asynchronous)
             record_failures(connection, push.channel_id, settlements, now)
             record_attempts(connection, settlements)
             record_end(connection, push, settlements, end, now)
+            record_waits(connection, push, waits)
+        return waits
 
     def recover(self, now: int) -> int:
         """Settle what was in flight when the last process ended: it may still be under way.
@@ -208,8 +222,9 @@ def _record_intent(connection: Connection, push: Push) -> None:
     """Record every attempt with what its listing was before, and make the listing uncertain."""
     connection.exec_driver_sql(
         "INSERT INTO attempt(id, push_id, channel_id, sku, warehouse, quantity, was_uncertain,"
-        " could_show, code, message)"
-        " SELECT ?, ?, channel_id, sku, warehouse, desired, uncertain, may_show, '', '' FROM listing"
+        " could_show, code, message, changed_at)"
+        " SELECT ?, ?, channel_id, sku, warehouse, desired, uncertain, may_show, '', '',"
+        f" {_DIFFERS_SINCE} FROM listing"
         " WHERE channel_id = ? AND sku = ? AND warehouse = ?",
         [(a.id, push.id, push.channel_id, a.sku, a.warehouse) for a in push.attempts],
     )

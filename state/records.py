@@ -41,7 +41,8 @@ class DueListing:
     """A listing that may be pushed now.
 
     `since`: since when it is due, or the end of its wait. `changed`: it differs or is uncertain; otherwise it
-    is a mere repetition.
+    is a mere repetition. `differs_since`: since when its desired quantity is not the confirmed one; None
+    where it is, and is only asserted anew.
     """
 
     sku: str
@@ -52,17 +53,22 @@ class DueListing:
     failures: int
     batch_limit: int | None
     changed: bool
+    differs_since: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One row of a push whose intent is committed. `failures` counts those before it."""
+    """One row of a push whose intent is committed. `failures` counts those before it.
+
+    `changed_at`: since when its listing differed from what was confirmed; None where it did not.
+    """
 
     id: int
     sku: str
     warehouse: str
     quantity: int
     failures: int
+    changed_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

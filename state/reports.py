@@ -155,6 +155,17 @@ def sources(connection: Connection) -> list[SourceRow]:
     ]
 
 
+def sources_in_brief(connection: Connection) -> list[SourceRow]:
+    """List the configured sources, by name, without counting their stock levels: that costs what exists."""
+    return [
+        SourceRow(row[0], row[1], row[2], row[3], row[4], 0, 0, row[5])
+        for row in connection.exec_driver_sql(
+            "SELECT name, read_at, data_at, failing_since, failure, (SELECT count(*) FROM import i"
+            " WHERE i.source_id = s.id AND i.state = 'held') FROM source s WHERE active ORDER BY name"
+        )
+    ]
+
+
 def count_listings(connection: Connection, channel_id: int, now: int) -> ListingCounts:
     """Count a channel's listings by state."""
     run = connection.exec_driver_sql

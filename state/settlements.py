@@ -154,3 +154,21 @@ def record_end(
         " code = ?, message = ?, request_id = ?, batch_id = ? WHERE id = ? AND finished_at IS NULL",
         (now, *counts, end.status, end.code, end.message, end.request_id, end.batch_id, push.id),
     )
+
+
+def waits_of(settlements: Iterable[Settlement], now: int) -> list[int]:
+    """Tell how long each accepted row had differed (ms); a row that had not is not among them."""
+    return [
+        max(now - row.attempt.changed_at, 0)
+        for row in _rows_after(settlements, After.CONFIRMED)
+        if row.attempt.changed_at is not None
+    ]
+
+
+def record_waits(connection: Connection, push: Push, waits: Sequence[int]) -> None:
+    """Keep the sums of how long its accepted rows had waited."""
+    if waits:
+        connection.exec_driver_sql(
+            "UPDATE push SET waited_rows = ?, waited_total = ?, waited_most = ? WHERE id = ?",
+            (len(waits), sum(waits), max(waits), push.id),
+        )

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from sqlalchemy import Connection, text
 
 from state.database import Database
+from state.past_levels import MAY_SAY, keep_past
 from state.records import MAX_QUANTITY, Refusal
 from state.registry import SLICE_ROWS, ChannelPlan
 from state.staging import StockChange
@@ -46,10 +47,14 @@ class StockBook:
         self._plans = plans
         self.left_showing = 0
         """Listings that `plan_anew` forgot although the marketplace may still show stock for them."""
+        self.keep_past = True
+        """Whether what a stock level was is remembered when it changes: not where the disk is nearly full."""
 
     def apply(self, import_id: int, source_id: int, changes: Sequence[StockChange], now: int) -> None:
         """Store one slice of an import, and plan the listings it touches, in one transaction."""
         with self._database.write() as connection:
+            if self.keep_past:
+                keep_past(connection, source_id, changes, now)
             connection.exec_driver_sql(
                 "INSERT INTO stock(sku, location, source_id, quantity, import_id, line, missed)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT(sku, location) DO UPDATE SET"
@@ -62,9 +67,7 @@ class StockBook:
                 "   ELSE zeroed_at END,"
                 " missing_at = CASE WHEN excluded.missed = 0 THEN NULL WHEN missed = 0 THEN ?"
                 "   ELSE missing_at END"
-                # Another source may have said it since this import was compared: then it is that one's.
-                " WHERE source_id = excluded.source_id"
-                " OR NOT (SELECT active FROM source o WHERE o.id = stock.source_id)",
+                f" WHERE {MAY_SAY.format(source='excluded.source_id')}",
                 [
                     (c.sku, c.location, source_id, c.quantity, import_id, c.line, c.missed, now, now)
                     for c in changes

@@ -129,6 +129,24 @@ class Stock(SQLModel, table=True):
     """When a snapshot first did not list it; empty while it is listed."""
 
 
+class PastLevel(SQLModel, table=True):
+    """What a stock level was before its quantity changed; its next one, or the stock, came after."""
+
+    __tablename__ = "past_level"
+    __table_args__ = (Index("past_level_by_sku", "sku", "location"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    sku: str
+    location: str
+    source_id: int
+    quantity: int
+    import_id: int
+    line: int
+    missed: int
+    until: int
+    """When it changed."""
+
+
 class Channel(SQLModel, table=True):
     """One account on one marketplace. Confirmed quantities belong to the account, not to the name."""
 
@@ -292,6 +310,12 @@ class Push(SQLModel, table=True):
     message: str = ""
     request_id: str = ""
     batch_id: str = ""
+    waited_rows: int = _counted()
+    """Of its rows, those accepted that had changed; mere repetitions and full reconciles do not count."""
+    waited_total: int = _counted()
+    """How long all of these waited from their change until they were confirmed (ms)."""
+    waited_most: int = _counted()
+    """How long the longest of them waited (ms)."""
 
 
 class Attempt(SQLModel, table=True):
@@ -316,3 +340,21 @@ class Attempt(SQLModel, table=True):
     """Empty while in flight."""
     code: str = ""
     message: str = ""
+    changed_at: int | None = None
+    """Since when its listing differed as it was begun; empty for what merely asserts a quantity anew."""
+
+
+class Action(SQLModel, table=True):
+    """What a person did: the audit trail."""
+
+    __tablename__ = "action"
+
+    id: int | None = Field(default=None, primary_key=True)
+    at: int
+    actor: str
+    """Who, as far as is known: a user of the machine, or the page with the address it was opened from."""
+    action: str
+    detail: str
+    """On what: an import, a channel, how many SKUs."""
+    result: str = Field(default="", sa_column_kwargs={"server_default": text("''")})
+    """Empty while it is being done, and for ever where a crash ended it."""

@@ -23,6 +23,7 @@ from syncd.core.blame import Blame
 from syncd.core.clock_offset import ClockOffset
 from syncd.core.pacing import LONGEST_PAUSE_SECONDS, Pacer
 from syncd.core.settling import Moment, refuse_locally, settle_answer, settle_error
+from syncd.lane_watch import LaneWatch
 from syncd.logs import get_logger, hide_secrets
 
 PROBE_HOLD_SECONDS = 900.0
@@ -48,6 +49,7 @@ class LaneParts:
     registry: Registry
     clock: Clock
     chance: Callable[[], float]
+    watch: LaneWatch
 
 
 class Delivery:
@@ -113,7 +115,8 @@ class Delivery:
         if not attempts:
             return None, None
         try:
-            return await self._parts.connector.push([_update(attempt) for attempt in attempts]), None
+            with self._parts.watch.call():
+                return await self._parts.connector.push([_update(attempt) for attempt in attempts]), None
         except ConnectorError as error:
             return None, error
         except Exception as fault:  # noqa: BLE001 (a fault of a plug-in must not end the lane)

@@ -13,6 +13,7 @@ from state.explaining import (
     shown_quantity,
     state_of,
 )
+from state.past_levels import PastLevel
 from syncd.config.model import ChannelConfig, Config, RulesConfig
 from syncd.times import rfc3339
 
@@ -57,6 +58,18 @@ def _level(level: LevelRow) -> dict[str, Any]:
             "state": level.import_state,
             "at": _time(level.import_at),
         },
+        "past": [_past(past) for past in level.past],
+    }
+
+
+def _past(past: PastLevel) -> dict[str, Any]:
+    return {
+        "until": rfc3339(past.until),
+        "quantity": past.quantity,
+        "source": past.source,
+        "missed": past.missed,
+        "line": past.line,
+        "import": {"id": past.import_id, "name": past.import_name, "at": _time(past.import_at)},
     }
 
 
@@ -223,6 +236,7 @@ def _attempt(attempt: AttemptRow) -> dict[str, Any]:
         "push": attempt.push_id,
         "request_id": attempt.request_id,
         "batch_id": attempt.batch_id,
+        "changed_at": _time(attempt.changed_at),
     }
 
 

@@ -6,6 +6,7 @@ lets the delivery send it. Several requests may be in flight, never two with one
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 
 from connectors.errors import (
     AuthenticationExpired,
@@ -17,7 +18,6 @@ from connectors.errors import (
 from state.database import DatabaseError
 from state.records import DueListing, Push
 from syncd.agenda import LONGEST_IDLE_SECONDS, SOON_SECONDS, TRIES_WHEN_SETTLING, Agenda
-from syncd.clock import wait_for_event
 from syncd.core.backoff import channel_delay
 from syncd.core.batches import choose_batch
 from syncd.core.pacing import Pacer
@@ -44,7 +44,7 @@ class Lane:
         self._renewed = False
         self._fault: BaseException | None = None
         self._credit = 0.0
-        self._setbacks = Setbacks()
+        self.setbacks = Setbacks()
         self._once = False
         self.gave_up: str | None = None
         """Why it is no use to wait: the marketplace has stayed down for several tries."""
@@ -96,14 +96,17 @@ class Lane:
         A hold from before the start is probed at once: its cause may have been mended since.
         """
         patience = 0.0
-        while not self._stop.is_set():
-            if self._held:
-                released = await self._until_released_or(patience)
+        try:
+            while not self._stop.is_set():
+                if self._held:
+                    released = await self._until_released_or(patience)
+                    patience = PROBE_HOLD_SECONDS
+                    if not released and not await self._probe_hold():
+                        continue
                 patience = PROBE_HOLD_SECONDS
-                if not released and not await self._probe_hold():
-                    continue
-            patience = PROBE_HOLD_SECONDS
-            await self._work()
+                await self._work()
+        finally:
+            self._parts.watch.rest()
 
     async def settle(self, skus: Sequence[str] | None = None) -> None:
         """Push what is due now (of these SKUs only) until nothing more can be, then return.
@@ -126,6 +129,7 @@ class Lane:
                     task.cancel()
                 raise
             finally:
+                self._parts.watch.rest()
                 if self._tasks:
                     await asyncio.wait(self._tasks)
             if self._fault is not None:
@@ -145,13 +149,13 @@ class Lane:
             self._wake.clear()
             now = self._parts.clock.monotonic()
             if len(self._tasks) >= self._parts.in_flight:
-                await self._pause(LONGEST_IDLE_SECONDS)
+                await self._parts.watch.wait(self._wake, LONGEST_IDLE_SECONDS)
             elif not (due := self._agenda.count_due(self._most_rows())):
                 if self._once and not self.has_work():
                     return True
-                await self._pause(self._agenda.idle_seconds())
+                await self._parts.watch.wait(self._wake, self._agenda.idle_seconds())
             elif (delay := pacer.wait(min(due, self._rows_now(now)), now, self.name)) > 0:
-                await self._pause(delay)
+                await self._parts.watch.wait(self._wake, delay)
             elif (push := self._begin(self._rows_now(now))) is not None:
                 task = asyncio.create_task(self._delivery.deliver(push))
                 self._tasks.add(task)
@@ -172,7 +176,7 @@ class Lane:
                 self._fault = unstored
 
     def _most_rows(self) -> int:
-        return self._setbacks.most_rows(self._parts.pacer.rows_per_request)
+        return self.setbacks.most_rows(self._parts.pacer.rows_per_request)
 
     def _rows_now(self, now: float) -> int:
         return min(self._most_rows(), self._parts.pacer.worth_waiting_for(now))
@@ -182,7 +186,7 @@ class Lane:
         match error:
             case None:
                 self._renewed = False
-                self._setbacks.relieve(self._parts.pacer.rows_per_request)
+                self.setbacks.relieve(self._parts.pacer.rows_per_request)
             case _ if isinstance(error, TROUBLE):
                 self._trouble = error
             case AuthenticationExpired():
@@ -208,10 +212,6 @@ class Lane:
         self._held = False
         self._parts.registry.release_channel(self.channel_id)
 
-    async def _pause(self, seconds: float) -> None:
-        """Wait so many seconds, or until woken."""
-        await wait_for_event(self._wake, seconds)
-
     async def _until_released_or(self, seconds: float) -> bool:
         """Wait so many seconds, or until released or stopped; tell whether it was released."""
         until = self._parts.clock.monotonic() + seconds
@@ -220,12 +220,8 @@ class Lane:
             if left <= 0:
                 break
             self._wake.clear()
-            await self._pause(left)
+            await self._parts.watch.wait(self._wake, left)
         return not self._held
-
-    async def _sleep(self, seconds: float) -> None:
-        """Wait so many seconds, or until stopped."""
-        await wait_for_event(self._stop, seconds)
 
     def has_work(self, skus: Sequence[str] | None = None) -> bool:
         """Tell whether anything (of these SKUs) is under way, may be pushed, or may be before long.
@@ -271,8 +267,10 @@ class Lane:
             self._hold(expired or ChannelRefused("the authorisation is refused again after its renewal"))
             return
         self._renewed = True
+        self._parts.watch.rest()
         try:
-            await self._parts.connector.renew()
+            with self._parts.watch.call():
+                await self._parts.connector.renew()
         except ConnectorError as error:
             self._note(error)
         except Exception as fault:  # noqa: BLE001 (a fault of a plug-in must not end the lane)
@@ -302,20 +300,20 @@ class Lane:
         works = await until_it_works(
             probe,
             first=trouble,
-            delay=lambda: channel_delay(self._setbacks.strain, self._parts.chance()),
-            sleep=self._sleep,
+            delay=lambda: channel_delay(self.setbacks.strain, self._parts.chance()),
+            sleep=partial(self._parts.watch.wait, self._stop),
             give_up=lambda: self._stop.is_set() or (self._once and self.gave_up is not None),
         )
         if works:
-            self.gave_up = None
+            self.gave_up = self.setbacks.down = None
             if not self._stop.is_set():
                 self._log.info("channel_recovered")
         return works
 
     def _set_back(self, error: ConnectorError) -> None:
         """Count a failure. Logged at each doubling: a day of outage must not write a million lines."""
-        self._setbacks.add()
-        failures = self._setbacks.in_a_row
+        self.setbacks.add(self._parts.clock.now(), error.message)
+        failures = self.setbacks.in_a_row
         is_long = failures > TRIES_WHEN_SETTLING or not self._is_soon()
         self.gave_up = error.message if is_long else None
         if failures & (failures - 1) == 0:
@@ -342,9 +340,10 @@ class Lane:
         pacer, clock = self._parts.pacer, self._parts.clock
         rows = min(limit, pacer.rows_per_request)
         while (delay := pacer.wait(rows, clock.monotonic(), self.name)) > 0 and not self._stop.is_set():
-            await self._sleep(delay)
+            await self._parts.watch.wait(self._stop, delay)
             rows = min(limit, pacer.rows_per_request)
         push = None if self._stop.is_set() else self._begin(rows)
+        self._parts.watch.rest()
         if push is None:
             return False, None
         return True, await self._delivery.deliver(push)

@@ -24,3 +24,14 @@ def duration(seconds: float) -> str:
 def ago(at: int, now: int) -> str:
     """Write how long ago something was, for people."""
     return f"{duration((now - at) / 1000)} ago"
+
+
+def local(at: int, now: int) -> str:
+    """Write a time for people, by the machine's own clock: `23:41:07`, on another day `11-24 23:41`."""
+    then, today = (
+        datetime.fromtimestamp(at / 1000).astimezone(),
+        datetime.fromtimestamp(now / 1000).astimezone(),
+    )
+    if then.date() == today.date():
+        return then.strftime("%H:%M:%S")
+    return then.strftime("%m-%d %H:%M" if then.year == today.year else "%Y-%m-%d %H:%M")

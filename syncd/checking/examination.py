@@ -9,6 +9,7 @@ from syncd.checking.inputs import check_source
 from syncd.checking.installation import check_installation
 from syncd.checking.ledger import check_ledger
 from syncd.checking.machine import check_clock, check_machine
+from syncd.checking.recipients import look_at_recipients
 from syncd.checking.running import about_daemon, check_daemon
 from syncd.checking.unit import check_unit, installed_unit, shipped_unit
 from syncd.config.model import Config
@@ -35,3 +36,5 @@ def examine(config: Config, path: Path, environ: Mapping[str, str], *, whole: bo
         yield about
     elif about is not None:
         yield from check_daemon(config, path, about)
+    if whole:
+        yield from look_at_recipients(config)

@@ -74,6 +74,11 @@ class Kind(StrEnum):
     WAREHOUSE_UNKNOWN = "warehouse_unknown"
     MAY_UPDATE = "may_update"
     LIMIT_TOO_HIGH = "limit_too_high"
+    RECIPIENT = "recipient"
+    RECIPIENT_UNUSABLE = "recipient_unusable"
+    NOBODY_TOLD = "nobody_told"
+    TEST_DELIVERED = "test_delivered"
+    TEST_NOT_DELIVERED = "test_not_delivered"
 
 
 class Weight(StrEnum):

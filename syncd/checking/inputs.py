@@ -5,11 +5,11 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from syncd.app import drop_folder
 from syncd.checking.findings import Finding, Kind, note, problem, problem_in_words
 from syncd.checking.mounts import NETWORK, file_system
 from syncd.checking.permissions import described, first_existing, may, may_make_in, this_user
 from syncd.config.model import DropSource, SourceConfig, SqliteSource
+from syncd.made import drop_folder
 from syncd.sources.database import DatabaseSource
 from syncd.sources.folders import OWN_FOLDERS
 from syncd.sources.rows import NothingKnown, ReadReport, SourceUnreadable

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from syncd.cli.output import cell, print_table
-from syncd.times import ago, duration
+from syncd.times import ago, duration, local
 
 _RISKS = {
     "to_zero": "sold out, goes first",
@@ -26,8 +26,11 @@ _PLANS = {
 _TAKEN = "the marketplace took it, applies it later, and offers no way to ask whether it has"
 
 
-def print_explanation(explanation: dict[str, Any], now: int) -> None:
-    """Print what is known of one SKU, from its stock levels to the marketplaces' answers."""
+def print_explanation(explanation: dict[str, Any], now: int, *, whole: bool = False) -> None:
+    """Print what is known of one SKU, from its stock levels to the marketplaces' answers.
+
+    `whole`: with the ids that the marketplaces gave, of every attempt.
+    """
     click.echo(f"SKU {cell(explanation['sku'])}")
     click.echo()
     if explanation["levels"]:
@@ -42,7 +45,7 @@ def print_explanation(explanation: dict[str, Any], now: int) -> None:
     for name, channel in explanation["channels"].items():
         for listing in channel["listings"]:
             click.echo()
-            _print_listing(name, channel, listing, now)
+            _print_listing(name, channel, listing, now, whole=whole)
         for note in _channel_notes(channel, now):
             click.echo(f"  {name}: {note}")
     if not explanation["running"]:
@@ -63,6 +66,28 @@ def _print_levels(levels: list[dict[str, Any]], now: int) -> None:
     for level in levels:
         if level["missed"]:
             click.echo(f"  {_where(level)}: missing from the last snapshot of its source")
+    past = [(level, *step) for level in levels for step in _past(level)]
+    if past:
+        click.echo()
+        _print_told(
+            {
+                "changed": [_when(before["until"], now) for _, before, _ in past],
+                "location": [level["location"] for level, _, _ in past],
+                "by import": [_import(said["import"]) for _, _, said in past],
+                "line": [_plain(said["line"]) for _, _, said in past],
+                "from": [cell(before["quantity"]) for _, before, _ in past],
+                "to": [cell(said["quantity"]) for _, _, said in past],
+            },
+            numbers=2,
+        )
+
+
+def _past(level: dict[str, Any]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Give each value that a stock level had, with what replaced it; the latest first."""
+    after = level
+    for before in level["past"]:
+        yield before, after
+        after = before
 
 
 def _source(level: dict[str, Any]) -> str:
@@ -73,13 +98,15 @@ def _import(entry: dict[str, Any]) -> str:
     return f"{entry['id']}: {entry['name']}" if entry["name"] is not None else str(entry["id"])
 
 
-def _print_listing(name: str, channel: dict[str, Any], listing: dict[str, Any], now: int) -> None:
+def _print_listing(
+    name: str, channel: dict[str, Any], listing: dict[str, Any], now: int, *, whole: bool
+) -> None:
     place = f"{name}, warehouse {cell(listing['warehouse'])}" if listing["warehouse"] else name
     click.echo(f"{place}: {_standing(channel, listing, now)}")
     for step in _steps(channel, listing, now):
         click.echo(f"  {step}")
     if listing["attempts"]:
-        _print_attempts(listing["attempts"], now)
+        _print_attempts(listing["attempts"], now, whole=whole)
 
 
 def _channel_notes(channel: dict[str, Any], now: int) -> Iterator[str]:
@@ -164,20 +191,34 @@ def _steps(channel: dict[str, Any], listing: dict[str, Any], now: int) -> Iterat
         yield f"repeated   once more {again}: a request before may still be under way there"
 
 
-def _print_attempts(attempts: list[dict[str, Any]], now: int) -> None:
+def _print_attempts(attempts: list[dict[str, Any]], now: int, *, whole: bool) -> None:
+    """Print the attempts; the marketplace's own ids where something went wrong, or all is asked for."""
     columns = {
-        "attempt": [_ago(attempt["at"], now) for attempt in attempts],
+        "began": [_when(attempt["at"], now) for attempt in attempts],
         "quantity": [_plain(attempt["quantity"]) for attempt in attempts],
         "outcome": [attempt["outcome"].replace("_", " ") for attempt in attempts],
         "why": [_said(attempt) for attempt in attempts],
+        "waited": [_waited(attempt) for attempt in attempts],
         "HTTP": [_plain(attempt["status"]) for attempt in attempts],
         "push": [_plain(attempt["push"]) for attempt in attempts],
-        "request_id": [attempt["request_id"] for attempt in attempts],
-        "batch_id": [attempt["batch_id"] for attempt in attempts],
     }
+    if whole or any(attempt["outcome"] != "accepted" for attempt in attempts):
+        columns |= {key: [attempt[key] for attempt in attempts] for key in ("request_id", "batch_id")}
+    _print_told(columns, foldable="why")
+
+
+def _print_told(columns: dict[str, list[str]], *, numbers: int = 0, foldable: str = "") -> None:
+    """Print the columns that say something."""
     told = {header: column for header, column in columns.items() if any(column)}
     rows = [[text or "-" for text in row] for row in zip(*told.values(), strict=True)]
-    print_table(tuple(told), rows, foldable="why")
+    print_table(tuple(told), rows, numbers=numbers, foldable=foldable)
+
+
+def _waited(attempt: dict[str, Any]) -> str:
+    """Tell how long what was accepted had differed; "" where it was only asserted anew."""
+    if attempt["outcome"] != "accepted" or attempt["changed_at"] is None or attempt["finished_at"] is None:
+        return ""
+    return duration((_ms(attempt["finished_at"]) - _ms(attempt["changed_at"])) / 1000)
 
 
 def _where(level: dict[str, Any]) -> str:
@@ -191,6 +232,10 @@ def _plain(number: int | None) -> str:
 
 def _ago(time: str | None, now: int) -> str:
     return "-" if time is None else ago(_ms(time), now)
+
+
+def _when(time: str, now: int) -> str:
+    return f"{local(_ms(time), now)}, {_ago(time, now)}"
 
 
 def _in(time: str | None, now: int) -> str:

@@ -44,6 +44,7 @@ VIOLATIONS = {
         "import starlette",
     ),
     "xlrd has one door: syncd.sources.workbooks": ("syncd/sources/workbook.py", "import xlrd"),
+    "apprise has one door: syncd.alerts.through_apprise": ("syncd/alerts/webhook.py", "import apprise"),
     "Workbooks are read in a process of their own: nothing imports what reads them": (
         "syncd/sources/reading.py",
         "import syncd.sources.workbooks.xlsx",

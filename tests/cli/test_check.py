@@ -224,3 +224,35 @@ def test_without_a_configuration_it_says_how_to_get_one(tmp_path):
     answer = run_syncd("check", cwd=tmp_path, env=environment(HOME=str(tmp_path)))
     assert answer.returncode == 78
     assert "syncd init" in answer.stderr
+
+
+def test_who_is_told_of_alerts_is_said_and_a_command_that_is_not_there_is_found(offline_shop):
+    assert "✓ alerts: nobody is told when something is wrong" in offline_shop.call("check").stdout
+    with offline_shop.config.open("a") as config:
+        config.write('[alerts]\ncommand = ["./missing"]\nwebhook = "http://127.0.0.1:9/canary-of-the-hook"\n')
+
+    answer = offline_shop.call("check")
+
+    assert answer.exit_code == 1
+    assert "missing is no program that this user can run" in problems(answer)[0]
+    assert "✓ alerts by webhook: `--alerts` sends it a test" in answer.stdout
+    assert "canary" not in answer.output
+
+
+def test_a_test_of_alerts_that_does_not_get_through_is_found(offline_shop):
+    with offline_shop.config.open("a") as config:
+        config.write('[alerts]\nwebhook = "http://127.0.0.1:9/canary-of-the-hook"\n')
+
+    answer = offline_shop.call("check", "--alerts")
+
+    assert answer.exit_code == 1
+    assert "the test did not get through: 127.0.0.1 refuses connections" in problems(answer)[0]
+    assert "canary" not in answer.output
+    assert "no recipient" in offline_shop_without(offline_shop).stdout
+
+
+def offline_shop_without(offline_shop):
+    """Ask for a test where nobody would be told."""
+    text = offline_shop.config.read_text()
+    offline_shop.config.write_text(text[: text.index("[alerts]")])
+    return offline_shop.call("check", "--alerts")

@@ -11,6 +11,7 @@ LISTING = (
 )  # fmt: skip
 ATTEMPT = (
     "at", "finished_at", "quantity", "outcome", "code", "message", "status", "push", "request_id", "batch_id",
+    "changed_at",
 )  # fmt: skip
 
 
@@ -34,7 +35,16 @@ def test_json_has_the_shape_that_was_promised(sold):
     assert tuple(told) == ("running", "sku", "levels", "held_imports", "channels", "nearest")
     assert (told["running"], told["sku"], told["nearest"]) == (False, "SKU-1", [])
     [level] = told["levels"]
-    assert tuple(level) == ("source", "configured", "location", "quantity", "missed", "line", "import")
+    assert tuple(level) == (
+        "source",
+        "configured",
+        "location",
+        "quantity",
+        "missed",
+        "line",
+        "import",
+        "past",
+    )
     assert tuple(level["import"]) == ("id", "name", "state", "at")
     for name in ("tokopedia-sandbox", "tocobagus-sandbox"):
         channel = told["channels"][name]
@@ -109,3 +119,49 @@ def test_a_channel_that_never_ran_lists_nothing(sold):
     assert (listing["stock"], listing["desired"], listing["state"]) == (1, None, None)
     assert listing["plan"] == "not_in_effect"
     assert "new: not listed yet" in sold.call("why", "SKU-1").stdout
+
+
+def test_the_past_of_a_level_is_told_with_what_said_so(sold):
+    sold.export("b.csv", {"SKU-1": 6, "UNKNOWN-1": 3, "=cmd": 4})
+    sold.call("reconcile")
+    sold.export("c.csv", {"SKU-1": 2, "UNKNOWN-1": 3, "=cmd": 4})
+    sold.call("reconcile")
+
+    [level] = json.loads(sold.call("why", "SKU-1", "--json").stdout)["levels"]
+    assert level["quantity"] == 2
+    assert [(past["quantity"], past["import"]["name"], past["line"]) for past in level["past"]] == [
+        (6, "b.csv", 2), (1, "a.csv", 2),
+    ]  # fmt: skip
+    assert tuple(level["past"][0]) == ("until", "quantity", "source", "missed", "line", "import")
+    lines = sold.call("why", "SKU-1").stdout.splitlines()
+    shown = [line.split()[-5:] for line in lines if "c.csv" in line or "b.csv" in line][1:]
+    assert shown == [["3:", "c.csv", "2", "6", "2"], ["2:", "b.csv", "2", "1", "6"]]
+
+
+def test_compact_by_default_more_by_since_or_all(sold):
+    for number in range(2, 7):
+        sold.export(f"{number}.csv", {"SKU-1": number, "UNKNOWN-1": 3, "=cmd": 4})
+        sold.call("reconcile")
+
+    def past(*options):
+        return len(json.loads(sold.call("why", "SKU-1", "--json", *options).stdout)["levels"][0]["past"])
+
+    assert (past(), past("--all"), past("--since", "1h")) == (3, 5, 5)
+    assert past("--since", "2099-01-01") == 0
+    attempts = json.loads(sold.call("why", "SKU-1", "--json", "--since", "2099-01-01").stdout)["channels"]
+    assert [one["listings"][0]["attempts"] for one in attempts.values()] == [[], []]
+    assert sold.call("why", "SKU-1", "--since", "yesterday").exit_code == 2
+
+
+def test_compact_fits_eighty_columns_where_all_went_well(sold):
+    sold.export("b.csv", {"SKU-1": 6, "UNKNOWN-1": 3, "=cmd": 4})
+    sold.call("reconcile")
+    tables = [
+        line
+        for line in sold.call("why", "SKU-1", "--channel", "tocobagus-sandbox").stdout.splitlines()
+        if line.startswith(("began", "changed")) or "  200   " in line or "b.csv" in line
+    ]
+    assert len(tables) >= 4
+    assert max(map(len, tables)) <= 80
+    assert "batch_id" not in sold.call("why", "SKU-1").stdout
+    assert "batch_id" in sold.call("why", "SKU-1", "--all").stdout

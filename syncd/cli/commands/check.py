@@ -20,6 +20,7 @@ EPILOG = """\b
 Examples:
   syncd check
   sudo syncd check --online          as the user of the service; also signs in
+  syncd check --alerts               also sends a test to each recipient of alerts
   syncd check --json | jq '.findings[] | select(.weight == "problem")'
 
 \b
@@ -36,9 +37,10 @@ CANNOT_BE_USED = ConfigError.exit_status
 @click.option(
     "--online", is_flag=True, help="Also go the way to each marketplace and sign in; changes nothing there."
 )
+@click.option("--alerts", is_flag=True, help="Also send a test to each recipient of alerts.")
 @json_option
 @config_option
-def command(*, online: bool, as_json: bool) -> None:
+def command(*, online: bool, alerts: bool, as_json: bool) -> None:
     """Find out what is wrong or missing before it hurts.
 
     It looks at the configuration, secrets, permissions, folders, queries, the disk, SQLite, the machine's
@@ -55,6 +57,8 @@ def command(*, online: bool, as_json: bool) -> None:
             page.add(finding)
         if online and not mistakes:
             asyncio.run(_ask(config, page))
+        if alerts and not mistakes:
+            asyncio.run(_tell(config, page))
     page.end()
     if mistakes:
         sys.exit(CANNOT_BE_USED)
@@ -83,4 +87,11 @@ async def _ask(config: Config, page: Page) -> None:
 
     findings: AsyncIterator[Finding] = check_channels(config)
     async for finding in findings:
+        page.add(finding)
+
+
+async def _tell(config: Config, page: Page) -> None:
+    from syncd.checking.recipients import check_recipients  # noqa: PLC0415 (loads the transport)
+
+    async for finding in check_recipients(config):
         page.add(finding)

@@ -11,18 +11,23 @@ from syncd.cli.context import load, now_ms
 from syncd.cli.explanation_page import print_explanation
 from syncd.cli.options import channel_option, config_option, json_option
 from syncd.cli.output import cell, print_json
+from syncd.cli.spans import since_option
 from syncd.errors import WrongUsage
 from syncd.explaining import explanation_of, warehouses_of
 
 LATEST = 10
+LATEST_LEVELS = 3
+EVERYTHING = 2**31 - 1
 EPILOG = """\b
 Examples:
   syncd why TS-RED-M
   syncd why TS-RED-M --channel toco-main --attempts 50
+  syncd why TS-RED-M --since 24h            all attempts and stock levels since then
+  syncd why TS-RED-M --all                  all that is remembered
   syncd why TS-RED-M --json | jq '.channels[].listings[].state'
   syncd why -- -1020                        a SKU that begins with a dash
 
-Attempts are kept for 30 days."""
+How long attempts and stock levels are remembered says [history] keep. `syncd history` has all SKUs."""
 
 
 @click.command("why", epilog=EPILOG)
@@ -31,14 +36,22 @@ Attempts are kept for 30 days."""
 @click.option(
     "--attempts",
     type=click.IntRange(min=0),
-    default=LATEST,
-    show_default=True,
     metavar="N",
-    help="The latest so many of each listing.",
+    help=f"The latest so many of each listing.  [default: {LATEST}]",
 )
+@since_option
+@click.option("--all", "everything", is_flag=True, help="All that is remembered of its past.")
 @json_option
 @config_option
-def command(*, sku: str, channels: tuple[str, ...], attempts: int, as_json: bool) -> None:
+def command(
+    *,
+    sku: str,
+    channels: tuple[str, ...],
+    attempts: int | None,
+    since: int | None,
+    everything: bool,
+    as_json: bool,
+) -> None:
     """Tell why each channel shows what it shows of one SKU.
 
     Source, file and line, the stock level, the rules, what should be shown, what was sent, and what the
@@ -49,9 +62,16 @@ def command(*, sku: str, channels: tuple[str, ...], attempts: int, as_json: bool
         require_channel(config, name)
     names = tuple(dict.fromkeys(channels)) or tuple(config.channels)
     places = {name: warehouses_of(config.channels[name]) for name in names}
-    now = now_ms()
+    now, whole = now_ms(), everything or since is not None
     with Reader(config.state.path) as reader:
-        record = read_sku(reader, _as_text(sku), places, attempts)
+        record = read_sku(
+            reader,
+            as_text(sku),
+            places,
+            _or_default(attempts, LATEST, whole=whole),
+            past=_or_default(None, LATEST_LEVELS, whole=whole),
+            since=since or 0,
+        )
         running = bool(holder_socket(config.state.path))
     explanation = {"running": running, **explanation_of(config, record, sku, names, now)}
     if as_json:
@@ -59,11 +79,18 @@ def command(*, sku: str, channels: tuple[str, ...], attempts: int, as_json: bool
     elif record.is_empty:
         click.echo(_unknown(sku, record.nearest), err=True)
     else:
-        print_explanation(explanation, now)
+        print_explanation(explanation, now, whole=whole)
     sys.exit(1 if record.is_empty else 0)
 
 
-def _as_text(sku: str) -> str:
+def _or_default(asked: int | None, default: int, *, whole: bool) -> int:
+    """Tell how many are shown: as many as asked for; else all of the time that is, or the latest few."""
+    if asked is not None:
+        return asked
+    return EVERYTHING if whole else default
+
+
+def as_text(sku: str) -> str:
     """Give a SKU as the database can be asked for it."""
     try:
         sku.encode()
