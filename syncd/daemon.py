@@ -29,6 +29,7 @@ from syncd.reloading import (
 )
 from syncd.signals import Signals
 from syncd.state_trouble import state_trouble
+from syncd.web.health import health_routes
 from syncd.web.server import WebServer
 
 LONGEST_MIGRATION_SECONDS = 1800.0
@@ -71,6 +72,7 @@ async def run_daemon(
         app = await _open(config, world, signals, notifier)
     if app is None:
         return
+    world.metrics.watch_process()
     with _in_words(path, notifier, opening=False):
         try:
             await Daemon(app, load, signals, notifier, socket_path(path, runtime_directory)).run()
@@ -133,7 +135,7 @@ class Daemon:
         self._fault: BaseException | None = None
         self._operations = Operations(app, daemon=True)
         self._control = ControlServer(control_socket, self.handle)
-        self._web = WebServer(lambda: self._app, self.handle)
+        self._web = WebServer(self._present, self.handle, health_routes(self._present))
         self._generation = Generation(app, self._fail)
         self._runs = asyncio.Event()
         self._reload: asyncio.Task[dict[str, Any]] | None = None
@@ -211,6 +213,7 @@ class Daemon:
             return {"problems": [str(problem) for problem in error.problems]}
         else:
             note_accepted(self._app)
+            self._app.metrics.configuration_taken(self._app.world.clock.wall())
             event = "configuration_unchanged" if successor is None else "configuration_reloaded"
             self._log.info(event, **self._counts())
             return {"problems": [], "changed": successor is not None}
@@ -263,6 +266,7 @@ class Daemon:
 
     async def _finish(self, others: "list[asyncio.Task[Any]]") -> None:
         """Take nothing more; let the lanes finish what is in flight, within a bound."""
+        self._app.vitals.stopping = True
         self._notifier.stopping()
         told = "stopping" if self._fault is None else f"ended by a fault: {type(self._fault).__name__}"
         self._notifier.status(told)
@@ -273,6 +277,9 @@ class Daemon:
         await self._control.stop()
         await self._generation.finish()
         self._log.info("daemon_stopped")
+
+    def _present(self) -> App:
+        return self._app
 
     def _look_first_soon(self) -> None:
         self._generation.look_first_soon()

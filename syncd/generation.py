@@ -144,6 +144,7 @@ class Generation:
     async def _first_look(self) -> None:
         """Take in what waited for the start."""
         await asyncio.gather(*(self.look(feed) for feed in self._app.feeds.values()))
+        self._app.vitals.looked = True
 
     async def look(self, feed: Feed) -> None:
         """Look at a source. A fault of ours costs this source only; one of the state database all."""

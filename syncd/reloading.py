@@ -86,6 +86,7 @@ def note_refused(app: App, error: ConfigError) -> None:
     """Say that a configuration is not taken over, here and wherever the state is asked."""
     problems = tuple(logs.hide_secrets(str(problem)) for problem in error.problems)
     _log.error("configuration_refused", problems=list(problems), reason="the old one stays in force")
+    app.metrics.configuration_refused()
     app.refused = Refused(app.world.clock.now(), problems)
     refused.note_refused(app.database, app.refused.at, problems)
 

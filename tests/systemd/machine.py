@@ -11,6 +11,7 @@ import subprocess
 import threading
 import time
 from pathlib import Path
+from typing import Self
 
 MIRROR = os.environ.get("DEBIAN_MIRROR", "http://deb.debian.org/debian")
 PACKAGES = "ca-certificates,curl,dbus,make,python3,python3-pip,python3-venv,systemd,systemd-sysv"  # as the README says
@@ -46,7 +47,7 @@ class Machine:
         self._nspawn: subprocess.Popen[bytes] | None = None
         self._leader = 0
 
-    def __enter__(self) -> "Machine":
+    def __enter__(self) -> Self:
         registered = (
             ["--register=no", "--keep-unit"]
             if not Path("/run/systemd/system").exists()

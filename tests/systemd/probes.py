@@ -10,8 +10,8 @@ PROBES = {
         0, "curl --fail --silent --max-time 5 --output /dev/null http://alerts.test:9321/sandbox/counters"),
     "a shell pipes": (0, "printf 'a\\nb\\n' | sort -r | head -n 1 | grep -q b"),
     "Python starts threads and runs children": (
-        0, "/usr/bin/python3 -c 'import subprocess, threading; t = threading.Thread(target=print); t.start(); t.join();"
-           " subprocess.run([\"true\"], check=True)'"),
+        0, ("/usr/bin/python3 -c 'import subprocess, threading; t = threading.Thread(target=print); t.start(); t.join();"
+           " subprocess.run([\"true\"], check=True)'")),
     "a process limits itself": (
         0, "/usr/bin/python3 -c 'import os, resource; resource.prlimit(os.getpid(), resource.RLIMIT_CPU, (9, 9))'"),
     "the state can be written": (0, "touch /var/lib/syncd/probe && rm /var/lib/syncd/probe"),

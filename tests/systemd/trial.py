@@ -1,6 +1,6 @@
 """The real unit in a real systemd: what an administrator does with it, and what goes wrong, one thing after the other.
 
-trial.py [--tree FOLDER]    as root; the fresh Debian is kept in FOLDER for the next time
+trial.py [--tree FOLDER] [--checkout FOLDER]    as root; the fresh Debian is kept in FOLDER for the next time
 """
 
 import argparse
@@ -161,13 +161,17 @@ def a_good_configuration_is_taken_by_reload(m: Machine) -> str:
 def a_bad_configuration_is_refused_and_the_old_one_stays(m: Machine) -> str:
     pid, text = m.property("MainPID"), m.path(CONFIG).read_text()
     overwrite(m, CONFIG, text.replace("max_shown", "max_shwon"))
-    m.run("systemctl", "reload", "syncd")
-    m.eventually(lambda: "configuration_refused" in m.journal(), "it says so", 30)
+    assert m.run("systemctl", "reload", "syncd").returncode != 0
+    journal = m.eventually(lambda: "configuration_refused" in m.journal() and m.journal(), "it says so", 30)
+    assert 'did you mean "max_shown"?' in journal
     assert m.property("ActiveState") == "active"
     assert m.property("MainPID") == pid
-    refusal = m.property("StatusText")
+    refusal = m.eventually(
+        lambda: "refused" in m.property("StatusText") and m.property("StatusText"), "STATUS=", 30
+    )
     overwrite(m, CONFIG, text)
     m.does("systemctl", "reload", "syncd")
+    m.eventually(lambda: "refused" not in m.property("StatusText"), "it is over", 30)
     return refusal
 
 
@@ -175,14 +179,20 @@ def a_loop_that_stands_still_is_ended_and_started_again(m: Machine) -> str:
     drop_in(m, "watchdog", f"WatchdogSec={WATCHDOG_SECONDS}")
     m.does("systemctl", "restart", "syncd")
     pid, restarts = m.property("MainPID"), int(m.property("NRestarts"))
+    fed = [m.property("WatchdogTimestampMonotonic")]
+    for _ in range(6):  # well, it is fed for longer than it could live unfed
+        fed.append(m.eventually(lambda: fed_anew(m, fed[-1]), "the watchdog is fed"))
+    assert int(fed[-1]) - int(fed[0]) > WATCHDOG_SECONDS * 1_000_000
+    assert m.property("MainPID") == pid
     m.does("systemctl", "kill", "--kill-who=main", "--signal=STOP", "syncd")
     began = time.monotonic()
     m.eventually(
         lambda: int(m.property("NRestarts")) > restarts and m.property("SubState") == "running", "again", 60
     )
-    assert "Watchdog timeout" in m.journal()
-    assert m.property("MainPID") != pid
     seconds = time.monotonic() - began
+    assert "Watchdog timeout" in m.journal()
+    assert "Fatal Python error: Aborted" in m.journal(), "where it stood"
+    assert m.property("MainPID") != pid
     m.does("sh", "-c", "rm /run/systemd/system/syncd.service.d/watchdog.conf && systemctl daemon-reload")
     m.does("systemctl", "restart", "syncd")
     return f"{seconds:.0f} s after it was stopped, with WatchdogSec={WATCHDOG_SECONDS}"
@@ -307,6 +317,11 @@ def shown(m: Machine, marketplace: str | None = None) -> dict[str, int]:
     return {sku: quantity for sku, quantity in tokopedia.items() if tocobagus.get(sku) == quantity}
 
 
+def fed_anew(m: Machine, before: str) -> str:
+    fed = m.property("WatchdogTimestampMonotonic")
+    return fed if fed != before else ""
+
+
 STEPS: tuple[Callable[[Machine], str], ...] = (
     a_fresh_machine_is_installed,
     the_configuration_as_installed_ends_with_78_and_is_not_started_again,
@@ -332,29 +347,31 @@ STEPS: tuple[Callable[[Machine], str], ...] = (
 
 
 @contextmanager
-def fresh_machine(tree: Path) -> Iterator[Machine]:
+def fresh_machine(tree: Path, checkout: Path) -> Iterator[Machine]:
     with tempfile.TemporaryDirectory(prefix="syncd-trial-", dir="/var/tmp") as folder:
         wheels, root = Path(folder) / "wheels", Path(folder) / "root"
         subprocess.run(
             ["python3", "-m", "pip", "download", "--quiet", "--require-hashes", "--no-deps", "--only-binary=:all:",
-             "--python-version=3.11", "--dest", wheels, "--requirement", ROOT / "requirements.lock"],
+             "--python-version=3.11", "--dest", wheels, "--requirement", checkout / "requirements.lock"],
             check=True,
         )  # fmt: skip
         subprocess.run(["cp", "--archive", "--reflink=auto", tree, root], check=True)
-        with Machine(root, ROOT, wheels) as machine:
+        with Machine(root, checkout, wheels) as machine:
             yield machine
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--checkout", type=Path, default=ROOT)
     parser.add_argument("--tree", type=Path, default=Path("/var/tmp/syncd-trial-debian"))  # noqa: S108
-    tree = parser.parse_args().tree
+    arguments = parser.parse_args()
+    tree = arguments.tree
     for tool in ("debootstrap", "systemd-nspawn", "nsenter"):
         if shutil.which(tool) is None:
             print(f"{tool} is not here: apt-get install debootstrap systemd-container", file=sys.stderr)
             return 1
     prepare_tree(tree)
-    with fresh_machine(tree) as machine:
+    with fresh_machine(tree, arguments.checkout) as machine:
         print(f"# {machine.says('systemctl', '--version').splitlines()[0]}")
         failed = sum([not _passes(machine, number, step) for number, step in enumerate(STEPS, 1)])
     print(f"1..{len(STEPS)}, {failed} failed")
