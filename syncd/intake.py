@@ -6,7 +6,7 @@ transactions, the dangerous direction first. A crash between two of them resumes
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol, TypeVar
 
@@ -19,6 +19,7 @@ from state.stock import StockBook
 from state.tables import Import
 from syncd.clock import Clock
 from syncd.core.guards import WINDOW_MS, looks_wrong, too_many_bad
+from syncd.core.progress import Progress
 from syncd.incoming import Incoming, SourceTerms, Verdict, is_cut_off_hold, record_of
 from syncd.logs import get_logger
 from syncd.sources.rows import BadRow, ReadReport, SourceUnreachable, SourceUnreadable, shown
@@ -48,6 +49,7 @@ class IntakeParts:
     clock: Clock
     blocking: Blocking
     applied: Callable[[], None]
+    progress: Progress = field(default_factory=Progress)
 
 
 class Intake:
@@ -124,7 +126,7 @@ class Intake:
 
         What is resumed zeroes nothing: its own first part may have noted what is missing.
         """
-        staging.load(incoming.rows(staging, report))
+        staging.load(incoming.rows(staging, report), self._moved)
         incoming.verify()
         for row in staging.drop_duplicates():
             reason = f"the same SKU and location stand {row.claim} times in this import"
@@ -138,6 +140,10 @@ class Intake:
             sure=not report.unidentified,
             since=since,
         )
+
+    def _moved(self) -> None:
+        """Tell whoever watches that the reading makes headway; from the thread that reads."""
+        self._parts.progress.moved(f"source {self._terms.name}", self._parts.clock.monotonic())
 
     def _judge(self, incoming: Incoming, comparison: Comparison, report: ReadReport) -> Verdict:
         refusal = too_many_bad(report.bad, report.rows, self._terms.guard)

@@ -7,6 +7,7 @@ from state import reports
 from state.alerts import StandingAlert, standing_alerts
 from state.database import Reader
 from state.records import Risk
+from state.refused import refused_configuration
 from state.reports import ChannelRow, ListingCounts, SourceRow
 from syncd.config.model import ChannelConfig, Config, SourceConfig
 from syncd.times import rfc3339
@@ -39,7 +40,11 @@ def standing_of(config: Config, reader: Reader, now: int) -> dict[str, Any]:
                     for warehouse, code, message, since in holds
                 ],
             }
+        refused = refused_configuration(connection)
     return {
+        "configuration": {
+            "refused": None if refused is None else {"at": rfc3339(refused[0]), "problems": refused[1]}
+        },
         "channels": channels,
         "sources": {
             name: _source(source, sources.get(name, _NEVER_READ), now)

@@ -12,7 +12,8 @@ from state.troubles import (
     source_health,
 )
 from syncd.alerts.conditions import LOWER_BOUND, Disk, Down, Observation
-from syncd.app import App, channel_plan
+from syncd.app import App
+from syncd.made import channel_plan
 
 
 class Observer:
@@ -24,8 +25,6 @@ class Observer:
         self._started_at = app.world.clock.now()
         self._max_age = {name: source.max_age for name, source in app.config.sources.items()}
         self._folder = app.database.path.parent
-        self.reload_refused: str | None = None
-        """Why the last change of the configuration was refused; None where it was not."""
 
     async def observe(self) -> Observation:
         """Look at everything once."""
@@ -36,7 +35,7 @@ class Observer:
             stored,
             down={name: Down(*lane.setbacks.down) for name, lane in lanes.items() if lane.setbacks.down},
             clock_offsets={name: getattr(lane, "clock_offset", None) for name, lane in lanes.items()},
-            reload_refused=self.reload_refused,
+            reload_refused=self._app.refused,
             is_catching_up=self._app.database.lost or self._app.database.doubtful,
         )
 

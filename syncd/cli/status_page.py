@@ -38,6 +38,7 @@ def print_standing(standing: dict[str, Any], now: int) -> None:
         numbers=3,
     )  # fmt: skip
     _print_notes(note for name, source in sources.items() for note in _source_notes(name, source, now))
+    _print_notes(_refusal(standing["configuration"]["refused"], now))
 
 
 def _print_notes(notes: Iterator[str]) -> None:
@@ -103,6 +104,12 @@ def _source_notes(name: str, source: dict[str, Any], now: int) -> Iterator[str]:
 
 def _reason(hold: dict[str, Any]) -> str:
     return cell(" ".join(text for text in (hold["code"], hold["message"]) if text))
+
+
+def _refusal(refused: dict[str, Any] | None, now: int) -> Iterator[str]:
+    if refused is not None:
+        yield f"the daemon refused a changed configuration {_ago(refused['at'], now)}, and keeps the old one:"
+        yield from (f"  {problem}" for problem in refused["problems"])
 
 
 def _ago(time: str | None, now: int) -> str:

@@ -11,11 +11,10 @@ import subprocess
 import threading
 import time
 from pathlib import Path
+from typing import Self
 
 MIRROR = os.environ.get("DEBIAN_MIRROR", "http://deb.debian.org/debian")
-PACKAGES = (
-    "ca-certificates,curl,dbus,make,python3,python3-pip,python3-venv,systemd,systemd-sysv"  # as the README says
-)
+PACKAGES = "ca-certificates,curl,dbus,make,python3,python3-pip,python3-venv,systemd,systemd-sysv"  # as the README says
 PATIENCE_SECONDS = 120.0
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -48,8 +47,12 @@ class Machine:
         self._nspawn: subprocess.Popen[bytes] | None = None
         self._leader = 0
 
-    def __enter__(self) -> "Machine":
-        registered = ["--register=no", "--keep-unit"] if not Path("/run/systemd/system").exists() else ["--register=no"]
+    def __enter__(self) -> Self:
+        registered = (
+            ["--register=no", "--keep-unit"]
+            if not Path("/run/systemd/system").exists()
+            else ["--register=no"]
+        )
         self._nspawn = subprocess.Popen(
             ["systemd-nspawn", "--quiet", "--boot", f"--directory={self.root}", "--private-network",
              "--console=pipe", "--machine=syncd-trial", *registered, *self._binds],
@@ -82,10 +85,12 @@ class Machine:
         pid = self._nspawn.pid
         return Path(f"/proc/{pid}/task/{pid}/children").read_text().strip().split(" ")[0]
 
-    def run(self, *command: str, stdin: str | None = None, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *command: str, stdin: str | None = None, env: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
         """Run a command as its root, whatever it ends with."""
         return subprocess.run(
-            ["nsenter", f"--target={self._leader}", "--all", "--wd=/", *command],
+            ["nsenter", f"--target={self._leader}", "--all", "env", "--chdir=/", *command],
             input=stdin, capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS * 3,
             env={"PATH": _PATH, "LANG": "C.UTF-8", "HOME": "/root", "SYSTEMD_PAGER": "", **(env or {})},
         )  # fmt: skip
@@ -116,7 +121,7 @@ class Machine:
     def journal(self, unit: str = "syncd") -> str:
         return self.says("journalctl", "--unit", unit, "--output", "cat", "--no-pager")
 
-    def eventually(self, condition, what: str, seconds: float = PATIENCE_SECONDS):  # noqa: ANN001
+    def eventually(self, condition, what: str, seconds: float = PATIENCE_SECONDS):
         """Ask until it is true; fail where it does not come true in good time."""
         end = time.monotonic() + seconds
         pause = threading.Event()
