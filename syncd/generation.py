@@ -14,7 +14,7 @@ from syncd.alerts.alerting import Alerting
 from syncd.app import App
 from syncd.config.model import DropSource
 from syncd.feeds import Feed
-from syncd.logs import get_logger
+from syncd.logs import get_logger, tell_withheld
 from syncd.reconciling import StaleSource, require_fresh
 from syncd.scheduler import Schedule, Work
 from syncd.watching import folder_hints
@@ -216,6 +216,7 @@ class Generation:
 
     async def _mark(self) -> None:
         self._expect_mark()
+        tell_withheld()
         with suppress(OSError):  # a full disk: the next intent says so, and what is committed needs no mark
             self._app.database.mark()
 
