@@ -39,8 +39,11 @@ TYPES = {
     "bool": "`true` or `false`",
     "dict[str, str]": "table of texts",
     "tuple[str, ...]": "list of texts",
+    "tuple[Secret, ...]": "list of secrets",
+    "BytesOrOff": 'size, or `"off"`',
 }
-DURATIONS = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
+DURATIONS = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"), (0.001, "ms"))
+SIZES = ((10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
 PARTS_PER_PERCENT = 10_000
 
 
@@ -124,7 +127,7 @@ def _is_a_table(annotation: str) -> bool:
 
 
 def _type(annotation: str) -> str:
-    words = re.sub(r"^Annotated\[(\w+),.*", r"\1", annotation)
+    words = re.sub(r"^Annotated\[(\w+(?:\[[^\]]*\])?),.*", r"\1", annotation)
     if words.startswith("Literal["):
         choices = ast.literal_eval(words.split(" | ")[0].removeprefix("Literal[").removesuffix("]") + ",")
         rest = [_type(each) for each in words.split(" | ")[1:] if each != "None"]
@@ -135,20 +138,28 @@ def _type(annotation: str) -> str:
 def _default(annotation: str, value: Any) -> str:
     if value is None:
         return '`"off"`' if annotation.endswith("OrOff") else "none"
+    return f"`{_written_value(annotation, value)}`"
+
+
+def _written_value(annotation: str, value: Any) -> str:
     if annotation.startswith("Seconds"):
-        size, unit = next(((size, unit) for size, unit in DURATIONS if value % size == 0), (0.001, "ms"))
-        return f'`"{value / size:g}{unit}"`'
+        return _in_units(value, DURATIONS)
+    if annotation.startswith("Bytes"):
+        return _in_units(value, SIZES)
     if "Share" in annotation:
-        return f'`"{value / PARTS_PER_PERCENT:g}%"`'
-    if isinstance(value, bool):
-        return f"`{str(value).lower()}`"
+        return f'"{value / PARTS_PER_PERCENT:g}%"'
     if isinstance(value, tuple):
-        return f"`[{', '.join(_quoted(each) for each in value)}]`"
-    return f"`{_quoted(value)}`"
+        return f"[{', '.join(_quoted(each) for each in value)}]"
+    return _quoted(value)
+
+
+def _in_units(value: float, units: tuple[tuple[float, str], ...]) -> str:
+    size, unit = next(((size, unit) for size, unit in units if value % size == 0), units[-1])
+    return f'"{value / size:g}{unit}"'
 
 
 def _quoted(value: object) -> str:
-    return f'"{value}"' if isinstance(value, str) else str(value)
+    return f'"{value}"' if isinstance(value, str) else str(value).lower()
 
 
 def _table(found: list[Key]) -> str:

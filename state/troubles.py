@@ -71,16 +71,20 @@ def held_back(connection: Connection) -> list[HeldBack]:
 
 def held_imports(connection: Connection) -> list[HeldImports]:
     """List the sources with imports that are held."""
-    found = connection.exec_driver_sql(
-        "SELECT s.name, count(*), max(i.id), min(coalesce(i.held_at, i.at)) FROM source s"
-        " JOIN import i ON i.source_id = s.id AND i.state = 'held' WHERE s.active GROUP BY s.id ORDER BY 1"
-    ).fetchall()
     held = []
-    for source, count, newest, since in found:
-        name, reason = connection.exec_driver_sql(
-            "SELECT name, reason FROM import WHERE id = ?", (newest,)
+    for source_id, source in connection.exec_driver_sql(
+        "SELECT id, name FROM source WHERE active ORDER BY name"
+    ).fetchall():
+        count, newest, since = connection.exec_driver_sql(
+            "SELECT count(*), max(id), min(coalesce(held_at, at)) FROM import"
+            " WHERE source_id = ? AND state = 'held'",
+            (source_id,),
         ).one()
-        held.append(HeldImports(source, count, newest, name, reason, since))
+        if count:
+            name, reason = connection.exec_driver_sql(
+                "SELECT name, reason FROM import WHERE id = ?", (newest,)
+            ).one()
+            held.append(HeldImports(source, count, newest, name, reason, since))
     return held
 
 
@@ -134,7 +138,7 @@ def refused_share(connection: Connection, channel_id: int, most: int) -> tuple[i
     ).scalar_one()
     if not refused:
         return 0, None
-    enough = refused * 1_000_000 // max(most, 1) + 1
+    enough = -(-refused * 1_000_000 // max(most, 1))
     all_of_them = connection.exec_driver_sql(
         "SELECT count(*) FROM (SELECT 1 FROM listing WHERE channel_id = ? LIMIT ?)", (channel_id, enough)
     ).scalar_one()

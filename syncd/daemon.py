@@ -2,14 +2,14 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from state.database import DatabaseError
 from syncd import __version__
-from syncd.app import App, World, open_app, remake_app
+from syncd.app import App, Connectors, World, open_app, remake_app
 from syncd.config.model import Config
 from syncd.control import ControlServer, Tell, socket_path
 from syncd.core.progress import Progress
@@ -22,13 +22,14 @@ from syncd.pulse import Pulse
 from syncd.reloading import (
     ConfigurationReloaded,
     Load,
-    Successor,
     load_successor,
     note_accepted,
     note_refused,
 )
 from syncd.signals import Signals
 from syncd.state_trouble import state_trouble
+from syncd.web.health import health_routes
+from syncd.web.server import WebServer
 
 LONGEST_MIGRATION_SECONDS = 1800.0
 OPENING_STEP_SECONDS = 10.0
@@ -70,6 +71,7 @@ async def run_daemon(
         app = await _open(config, world, signals, notifier)
     if app is None:
         return
+    world.metrics.watch_process()
     with _in_words(path, notifier, opening=False):
         try:
             await Daemon(app, load, signals, notifier, socket_path(path, runtime_directory)).run()
@@ -132,6 +134,7 @@ class Daemon:
         self._fault: BaseException | None = None
         self._operations = Operations(app, daemon=True)
         self._control = ControlServer(control_socket, self.handle)
+        self._web = WebServer(self._present, self.handle, health_routes(self._present))
         self._generation = Generation(app, self._fail)
         self._runs = asyncio.Event()
         self._reload: asyncio.Task[dict[str, Any]] | None = None
@@ -148,20 +151,30 @@ class Daemon:
         self._notifier.ready()
         pulse = Pulse(self._app, self._notifier, self._look_first_soon)
         beating = self._watched(pulse.run())
-        others = [self._watched(work) for work in (pulse.tell_status(), self._follow_hangups())]
+        works = (pulse.tell_status(), self._follow_hangups(), self._web.run())
+        others = [self._watched(work) for work in works]
         await self._stop.wait()
         await self._finish(others)
         beating.cancel()
         if self._fault is not None:
             raise self._fault
 
-    async def handle(self, verb: str, parameters: dict[str, Any], tell: Tell) -> dict[str, Any]:
-        """Do what a person asks for, by the configuration in force."""
+    async def handle(
+        self,
+        verb: str,
+        parameters: dict[str, Any],
+        tell: Tell,
+        actor: str,
+        told: Callable[[int], None] = lambda _: None,
+    ) -> dict[str, Any]:
+        """Do what `actor` asks for, by the configuration in force; `told` gets its number in the trail."""
         if verb == "reload":
             return await self.reload()
         await self._runs.wait()
         generation = self._generation
-        work = asyncio.create_task(generation.do(self._operations.handle(verb, parameters, tell)))
+        work = asyncio.create_task(
+            generation.do(self._operations.handle(verb, parameters, tell, actor, told))
+        )
         ending = asyncio.create_task(generation.ending.wait())
         try:
             if verb == "reconcile":  # it may take hours, and a stop or a reload must not
@@ -192,29 +205,33 @@ class Daemon:
         self._notifier.reloading()
         try:
             successor = await load_successor(self._app, self._load)
-            if successor is not None:
-                await self._swap(successor)
+            changed = successor.config != self._app.config
+            if successor.connectors is not None:
+                await self._swap(successor.config, successor.connectors)
+            self._app.config = successor.config
         except ConfigError as error:
             note_refused(self._app, error)
             return {"problems": [str(problem) for problem in error.problems]}
         else:
             note_accepted(self._app)
-            event = "configuration_unchanged" if successor is None else "configuration_reloaded"
+            self._app.metrics.configuration_taken(self._app.world.clock.wall())
+            self._web.reload()
+            event = "configuration_reloaded" if changed else "configuration_unchanged"
             self._log.info(event, **self._counts())
-            return {"problems": [], "changed": successor is not None}
+            return {"problems": [], "changed": changed}
         finally:
             if not self._stop.is_set():
                 self._notifier.ready()
 
-    async def _swap(self, successor: Successor) -> None:
+    async def _swap(self, config: Config, connectors: Connectors) -> None:
         """End what runs by the old configuration, then let the new one run on the same open state."""
         self._runs.clear()
         try:
             await self._generation.finish_looks()
             await self._generation.finish()
-            await remake_app(self._app, successor.config, successor.connectors)
+            await remake_app(self._app, config, connectors)
         except BaseException:
-            await successor.connectors.aclose()
+            await connectors.aclose()
             raise
         self._generation = Generation(self._app, self._fail)
         self._generation.start()
@@ -250,6 +267,7 @@ class Daemon:
 
     async def _finish(self, others: "list[asyncio.Task[Any]]") -> None:
         """Take nothing more; let the lanes finish what is in flight, within a bound."""
+        self._app.vitals.stopping = True
         self._notifier.stopping()
         told = "stopping" if self._fault is None else f"ended by a fault: {type(self._fault).__name__}"
         self._notifier.status(told)
@@ -260,6 +278,9 @@ class Daemon:
         await self._control.stop()
         await self._generation.finish()
         self._log.info("daemon_stopped")
+
+    def _present(self) -> App:
+        return self._app
 
     def _look_first_soon(self) -> None:
         self._generation.look_first_soon()

@@ -144,6 +144,7 @@ class Generation:
     async def _first_look(self) -> None:
         """Take in what waited for the start."""
         await asyncio.gather(*(self.look(feed) for feed in self._app.feeds.values()))
+        self._app.vitals.looked = True
 
     async def look(self, feed: Feed) -> None:
         """Look at a source. A fault of ours costs this source only; one of the state database all."""
@@ -212,7 +213,13 @@ class Generation:
             self._log.error("full_reconcile_refused", reason=str(stale))
             return
         self._log.info("full_reconcile_started", channels=len(names))
-        await self._app.assert_anew(names)
+        try:
+            await self.do(self._app.assert_anew(names))
+        except asyncio.CancelledError:
+            self._log.warning(
+                "full_reconcile_interrupted", reason="not every listing is asserted: the next one does"
+            )
+            raise
 
     async def _mark(self) -> None:
         self._expect_mark()

@@ -63,6 +63,16 @@ class Lane:
         """The channel's pace."""
         return self._parts.pacer
 
+    @property
+    def clock_offset(self) -> float | None:
+        """Seconds that the marketplace's clock is ahead of ours; None while that is not known."""
+        return self._delivery.clock_offset.seconds
+
+    def clock_was_set(self) -> None:
+        """Forget how our clock stood to the marketplace's, and look again at what is due."""
+        self._delivery.clock_offset.forget()
+        self.wake()
+
     def wake(self) -> None:
         """Look again at what is due: something changed."""
         self._wake.set()

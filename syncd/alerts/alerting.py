@@ -16,6 +16,8 @@ from syncd.core.alerting import Alert, Change, News, Severity, Watch
 from syncd.logs import get_logger
 
 LOOK_SECONDS = 5.0
+REST = 50
+"""After a look comes a rest of so many times what it took: looking costs two percent of the time at most."""
 KEEP_EVERY_MS = 60_000
 """How often what is only worded anew is stored."""
 
@@ -68,7 +70,9 @@ class Alerting:
         return news
 
     async def _look_on(self) -> None:
+        clock = self._app.world.clock
         while True:
+            began = clock.monotonic()
             try:
                 await self.look()
             except DatabaseError as fault:
@@ -79,7 +83,7 @@ class Alerting:
                 self._note(f"the look at what is wrong failed ({type(fault).__name__})", fault)
             else:
                 self._last_fault = ""
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(max(LOOK_SECONDS, REST * (clock.monotonic() - began)))
 
     def _note(self, reason: str, fault: Exception | None = None) -> None:
         """Log what kept a look from its end, once while it lasts: looks come every few seconds."""

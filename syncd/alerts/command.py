@@ -6,6 +6,7 @@ killed with all that it started where it takes too long.
 
 import asyncio
 import os
+import shutil
 import signal
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -41,6 +42,12 @@ class CommandRecipient:
         self._environ = {"PATH": USUAL_PATH} | {
             name: environ[name] for name in PASSED_ON if environ.get(name)
         }
+
+    def fault(self) -> str:
+        """Say that there is no such program."""
+        if shutil.which(self._command[0], path=self._environ["PATH"]) is None:
+            return f"{self._command[0]} is no program that this user can run"
+        return ""
 
     async def send(self, message: Message) -> None:
         """Run it to its end; it must exit with status 0."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from state.troubles import HeldBack, HeldImports, SoldOut, SourceHealth
+from syncd.app import Refused
 from syncd.config.alerts import AlertsConfig
 from syncd.core.alerting import Key, Severity, Trouble
 from syncd.times import duration
@@ -63,7 +64,7 @@ class Observation:
     down: Mapping[str, Down] = field(default_factory=dict)
     clock_offsets: Mapping[str, float | None] = field(default_factory=dict)
     disk: Disk | None = None
-    reload_refused: str | None = None
+    reload_refused: Refused | None = None
     is_catching_up: bool = False
 
 
@@ -266,16 +267,18 @@ def _disk(seen: Observation, bound: int | None) -> Iterator[Trouble]:
 
 def _ourselves(seen: Observation) -> Iterator[Trouble]:
     if seen.reload_refused is not None:
+        first, *others = seen.reload_refused.problems
+        more = f", and {len(others)} more" if others else ""
         yield Trouble(
             kind="reload_refused",
             subject="configuration",
             severity=WARNING,
             message=(
-                f"the new configuration is refused and the old one stays ({_short(seen.reload_refused)}):"
+                f"the new configuration is refused and the old one stays ({_short(first)}{more}):"
                 " mend it, `syncd check` tells all that is wrong, then reload"
             ),
-            since=seen.now,
-            details={"reason": seen.reload_refused},
+            since=seen.reload_refused.at,
+            details={"problems": list(seen.reload_refused.problems)},
         )
     if seen.is_catching_up:
         yield Trouble(

@@ -30,12 +30,12 @@ class Observer:
         """Look at everything once."""
         now = self._app.world.clock.now()
         stored = await self._app.world.blocking(lambda: self._read(now))
-        lanes, refused = self._app.lanes, self._app.refused
+        lanes = self._app.lanes
         return replace(
             stored,
             down={name: Down(*lane.setbacks.down) for name, lane in lanes.items() if lane.setbacks.down},
             clock_offsets={name: getattr(lane, "clock_offset", None) for name, lane in lanes.items()},
-            reload_refused=None if refused is None else "; ".join(refused.problems),
+            reload_refused=self._app.refused,
             is_catching_up=self._app.database.lost or self._app.database.doubtful,
         )
 

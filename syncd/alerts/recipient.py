@@ -17,6 +17,10 @@ class Recipient(Protocol):
         """The name that what waits for it is stored under."""
         ...
 
+    def fault(self) -> str:
+        """Say what would keep every message from it, as far as can be told without sending; "" = nothing."""
+        ...
+
     async def send(self, message: Message) -> None:
         """Deliver a message within the time limit; raise `NotDelivered` where that fails."""
         ...

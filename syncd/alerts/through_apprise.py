@@ -15,6 +15,7 @@ from syncd.alerts.recipient import NotDelivered
 from syncd.core.alerting import Change, Severity
 from syncd.logs import hide_secrets
 
+UNKNOWN = "apprise does not know such a URL, or it lacks a part"
 _PARTS = re.compile(r"[^:/?&=@]{4,}")
 _TALKATIVE = ("apprise", "urllib3", "requests", "requests_oauthlib", "markdown", "smtplib")
 _TYPES = {Severity.ERROR: "failure", Severity.WARNING: "warning"}
@@ -31,6 +32,10 @@ class AppriseRecipient:
         self._under_way: asyncio.Future[str] | None = None
         self.name = f"apprise {number} ({self._scheme})"
 
+    def fault(self) -> str:
+        """Say that apprise does not know such a URL."""
+        return "" if self._told() else UNKNOWN
+
     async def send(self, message: Message) -> None:
         """Let apprise deliver it."""
         if self._under_way is not None and not self._under_way.done():
@@ -44,17 +49,22 @@ class AppriseRecipient:
 
     def _notify(self, message: Message) -> str:
         """Deliver it; return what went wrong, "" = nothing."""
+        told = self._told()
+        if told is None:
+            return UNKNOWN
+        kind = "success" if message.change is Change.OVER else _TYPES[message.severity]
+        if told.notify(title=message.title, body=message.text, notify_type=kind):
+            return ""
+        return "apprise could not deliver it: see whether the URL is right, and the service takes it"
+
+    def _told(self) -> Any:
+        """Give what apprise makes of the URL; None where it can make nothing of it."""
         import apprise  # noqa: PLC0415 (optional, and slow to load)
 
         _silence()
         asset = apprise.AppriseAsset(app_id="syncd", app_desc="syncd", app_url="", async_mode=False)
         told = apprise.Apprise(asset=asset)
-        if not told.add(self._url):
-            return "apprise does not know such a URL, or it lacks a part"
-        kind = "success" if message.change is Change.OVER else _TYPES[message.severity]
-        if told.notify(title=message.title, body=message.text, notify_type=kind):
-            return ""
-        return "apprise could not deliver it: see whether the URL is right, and the service takes it"
+        return told if told.add(self._url) else None
 
     def _without_secrets(self, said: str) -> str:
         for part in _PARTS.findall(self._url.partition("://")[2]):

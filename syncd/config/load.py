@@ -1,5 +1,6 @@
 """Read syncd.toml into a `Config`, or say everything that is wrong with it at once."""
 
+import hashlib
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,12 +19,12 @@ from syncd.config.model import (
     DropSource,
     LoggingConfig,
     ReconcileConfig,
-    ServerConfig,
     SourceConfig,
     StateConfig,
 )
 from syncd.config.report import Report
 from syncd.config.secrets import secret_resolver, unread_secret
+from syncd.config.server import ServerConfig
 from syncd.errors import ConfigError, Problem
 
 SYSTEM_CONFIG = Path("/etc/syncd/syncd.toml")
@@ -77,13 +78,22 @@ def load_config(
     config = _build(document, base, context, load_plugin, report)
     if report.problems:
         raise ConfigError(report.problems, path=path)
-    return replace(config, warnings=tuple(_warnings(document, config, path)))
+    warnings = tuple(_warnings(document, config, path))
+    return replace(config, warnings=warnings, fingerprint=_fingerprint(text))
 
 
 def secrets_of(config: Config) -> list[str]:
     """Return every secret that the configuration holds, for `syncd.logs.register_secret`."""
-    ours = [secret for channel in config.channels.values() for _, secret in _secrets_in(channel.settings)]
+    holders: list[BaseModel] = [config.server, *(channel.settings for channel in config.channels.values())]
+    ours = [secret for holder in holders for _, secret in _secrets_in(holder)]
     return ours + secrets_of_alerts(config.alerts)
+
+
+def named_secrets(config: Config) -> Iterator[tuple[str, str]]:
+    """Yield every secret that the channels hold, with its key in the file."""
+    for name, channel in config.channels.items():
+        for key, secret in _secrets_in(channel.settings):
+            yield f"channels.{name}.{key}", secret
 
 
 def _read(path: Path) -> str:
@@ -99,6 +109,11 @@ def _read(path: Path) -> str:
         line = text.count("\n", 0, bad.start()) + 1
         problem = Problem("", "is not UTF-8 text: save it again with that encoding", line)
     raise ConfigError([problem], path=path)
+
+
+def _fingerprint(text: str) -> str:
+    """Tell one text from another; too short to tell anything of the secrets in it."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _parse(text: str, path: Path) -> dict[str, Any]:
@@ -130,7 +145,9 @@ def _build(
         if key not in _TABLES:
             report.add_unknown((key,), _TABLES)
     state = report.validated(StateConfig, document.get("state", {}), ("state",), context)
-    server = report.validated(ServerConfig, document.get("server", {}), ("server",), context)
+    server = report.validated(
+        ServerConfig, document.get("server", {}), ("server",), context, may_hold_secrets=True
+    )
     logging = report.validated(LoggingConfig, document.get("logging", {}), ("logging",), context)
     reconcile = report.validated(ReconcileConfig, document.get("reconcile", {}), ("reconcile",), context)
     alerts = report.validated(
@@ -234,10 +251,10 @@ def _warnings(document: Mapping[str, Any], config: Config, path: Path) -> Iterat
         if isinstance(document["channels"][name].get(key), str)
     ]
     holders += [f"alerts.{key}" for key in _written_in_alerts(document.get("alerts", {}))]
+    if isinstance(document.get("server", {}).get("token"), str):
+        holders.append("server.token")
     if holders and path.stat().st_mode & 0o044:
         yield f"{path} holds secrets ({', '.join(holders)}) and other users can read it: chmod 600 {path}"
-    if config.server.listen:
-        yield "server.listen has no effect yet: this version serves no status page"
 
 
 def _written_in_alerts(table: Mapping[str, Any]) -> Iterator[str]:

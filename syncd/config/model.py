@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field, ValidationInfo, field_validator, model_va
 
 from connectors.contract import Limits, Plugin
 from syncd.config.alerts import AlertsConfig
+from syncd.config.server import ServerConfig
 from syncd.config.table import Table
 from syncd.config.values import (
     PARTS_PER_MILLION,
@@ -57,21 +58,6 @@ class StateConfig(Table):
             raise ValueError('must name a file and no options, such as "sqlite:///state.db"')
         directory: Path = (info.context or {}).get("state_directory", Path())
         return f"{_SQLITE}{directory / name}"
-
-
-class ServerConfig(Table):
-    """Where the status page is served."""
-
-    listen: str = ""
-    """HOST:PORT; "" = nowhere."""
-
-    @field_validator("listen")
-    @classmethod
-    def _is_an_address(cls, listen: str) -> str:
-        host, _, port = listen.rpartition(":")
-        if listen and not (host and port.isascii() and port.isdigit() and 0 < int(port) <= 65535):  # noqa: PLR2004
-            raise ValueError('must be HOST:PORT, such as "127.0.0.1:9320", or ""')
-        return listen
 
 
 class LoggingConfig(Table):
@@ -327,7 +313,11 @@ class ChannelConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """The whole configuration. `warnings` are for the operator: it loads, but something wants a look."""
+    """The whole configuration.
+
+    `warnings` are for the operator: it loads, but something wants a look; each says what, and behind its last
+    colon what to do.
+    """
 
     base_directory: Path
     state: StateConfig = field(default_factory=StateConfig)
@@ -338,3 +328,5 @@ class Config:
     reconcile: ReconcileConfig = field(default_factory=ReconcileConfig)
     alerts: AlertsConfig = field(default_factory=AlertsConfig)
     warnings: tuple[str, ...] = ()
+    fingerprint: str = ""
+    """Differs where the text of the file differs."""

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+from processes import eventually
 
 from syncd.alerts.command import LONGEST_OUTPUT, CommandRecipient
 from syncd.alerts.recipient import NotDelivered
@@ -49,6 +50,11 @@ async def test_it_gets_the_message_on_its_input_and_the_gist_in_its_environment(
     assert {name for name in given if not name.startswith("SYNCD_ALERT_")} - own == {"PATH", "HOME"}
 
 
+async def test_a_program_is_found_in_the_path_or_beside_the_configuration(script, tmp_path):
+    assert script("exit 0").fault() == ""
+    assert CommandRecipient(("sh",), folder=tmp_path, timeout=1.0, environ={}).fault() == ""
+
+
 async def test_a_failure_is_told_by_its_status_and_its_last_words(script, message):
     register_secret("canary-of-the-command")
     with pytest.raises(NotDelivered) as caught:
@@ -76,7 +82,8 @@ async def test_one_that_takes_too_long_is_killed_with_all_that_it_started(script
         await script("sleep 60 & echo $! > child; sleep 60", timeout=0.5).send(message)
 
     assert time.monotonic() - before < 10
-    assert _has_ended(int((tmp_path / "child").read_text()))
+    child = int((tmp_path / "child").read_text())
+    eventually(lambda: _has_ended(child), "what it started is killed too")
 
 
 def _has_ended(pid: int) -> bool:
@@ -100,5 +107,6 @@ async def test_one_that_cannot_be_run_is_named(message, tmp_path, script, mode):
     if mode == 0o700:
         (tmp_path / "tell").unlink()
 
+    assert "tell is no program that this user can run" in recipient.fault()
     with pytest.raises(NotDelivered, match=r"tell cannot be run: (Permission denied|No such file)"):
         await recipient.send(message)

@@ -6,6 +6,7 @@ import pytest
 
 from state.troubles import HeldBack, HeldImports, SoldOut, SourceHealth
 from syncd.alerts.conditions import Disk, Down, Observation, troubles, unknown
+from syncd.app import Refused
 from syncd.config.alerts import AlertsConfig
 from syncd.core.alerting import Change, Watch
 
@@ -27,7 +28,7 @@ WRONG = {
     "channel_unreachable": {"down": {"toko": Down(NOW - 11 * MINUTE, "refuses connections")}},
     "clock_off": {"clock_offsets": {"toko": -31.0}},
     "disk_low": {"disk": Disk("/var/lib/syncd", 499_000_000)},
-    "reload_refused": {"reload_refused": "line 3: unknown key"},
+    "reload_refused": {"reload_refused": Refused(NOW, ("line 3: unknown key", "line 4: is missing"))},
     "state_lost": {"is_catching_up": True},
 }
 """For each kind, what makes it."""

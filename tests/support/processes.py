@@ -15,7 +15,10 @@ from connectors.sandbox import Sandbox, serve, tocobagus, tokopedia
 PATIENCE_SECONDS = 40.0
 GUARDS_OFF = 'guard = { max_missing = "off", max_zeroed = "off", max_drop = "off" }\n'
 SECRETS = (tokopedia.CLIENT_SECRET, tocobagus.SECRET_KEY, tocobagus.STORE_TOKEN)
-SOURCE = '[sources.erp]\ntype = "drop"\npath = "inbox"\nsettle = "100ms"\nscan = "200ms"\n' + GUARDS_OFF
+NO_PAGE = '[server]\nlisten = ""\n\n'
+SOURCE = (
+    NO_PAGE + '[sources.erp]\ntype = "drop"\npath = "inbox"\nsettle = "100ms"\nscan = "200ms"\n' + GUARDS_OFF
+)
 
 
 def eventually(condition, what: str):
