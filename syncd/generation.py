@@ -13,7 +13,7 @@ from syncd.app import App
 from syncd.config.model import DropSource
 from syncd.feeds import Feed
 from syncd.housekeeping import Housekeeping
-from syncd.logs import get_logger
+from syncd.logs import get_logger, tell_withheld
 from syncd.reconciling import StaleSource, require_fresh
 from syncd.scheduler import Schedule, Work
 from syncd.watching import folder_hints
@@ -226,6 +226,7 @@ class Generation:
 
     async def _mark(self) -> None:
         self._expect_mark()
+        tell_withheld()
         with suppress(OSError):  # a full disk: the next intent says so, and what is committed needs no mark
             self._app.database.mark()
 
