@@ -69,7 +69,16 @@ class Housekeeping:
                 self._bear(fault)
                 return
             seconds = round(self._app.world.clock.monotonic() - began, 1)
-            self._log.info("history_pruned", **counts, seconds=seconds)
+            self._log.info(
+                "history_pruned",
+                attempts=counts["attempts"],
+                levels=counts["levels"],
+                imports=counts["imports"],
+                files=counts["files"],
+                given_bytes=counts["given_bytes"],
+                state_bytes=counts["state_bytes"],
+                seconds=seconds,
+            )
 
     async def keep_if_missed(self) -> None:
         """Do it now if a day has passed without; a new database has nothing to prune."""
@@ -113,7 +122,12 @@ class Housekeeping:
                 self._bear(fault)
                 return
             if pruned:
-                self._log.warning("history_shortened", **pruned)
+                self._log.warning(
+                    "history_shortened",
+                    attempts=pruned["attempts"],
+                    levels=pruned["levels"],
+                    imports=pruned["imports"],
+                )
 
     async def _shorten(self, keep: int) -> dict[str, int]:
         """Forget more and more; tell how much, and what time is left. Nothing where enough is free."""

@@ -44,6 +44,7 @@ VIOLATIONS = {
         "import starlette",
     ),
     "prometheus-client has one door: syncd.metrics": ("syncd/lane.py", "import prometheus_client"),
+    "Jinja has one door: syncd.web.rendering": ("syncd/web/pages.py", "import jinja2"),
     "xlrd has one door: syncd.sources.workbooks": ("syncd/sources/workbook.py", "import xlrd"),
     "apprise has one door: syncd.alerts.through_apprise": ("syncd/alerts/webhook.py", "import apprise"),
     "Workbooks are read in a process of their own: nothing imports what reads them": (
