@@ -227,7 +227,7 @@ def test_without_a_configuration_it_says_how_to_get_one(tmp_path):
 
 
 def test_who_is_told_of_alerts_is_said_and_a_command_that_is_not_there_is_found(offline_shop):
-    assert "✓ alerts: nobody is told when something is wrong" in offline_shop.call("check").stdout
+    assert "! alerts: [alerts] names no recipient, so nobody is told" in offline_shop.call("check").stdout
     with offline_shop.config.open("a") as config:
         config.write('[alerts]\ncommand = ["./missing"]\nwebhook = "http://127.0.0.1:9/canary-of-the-hook"\n')
 
