@@ -165,8 +165,7 @@ def _database(about: str, source: SqliteSource) -> Iterator[Finding]:
 
 
 def _journal(about: str, path: Path) -> Iterator[Finding]:
-    with path.open("rb") as file:
-        in_wal_mode = file.read(_WAL_BYTE + 1)[_WAL_BYTE:] == bytes([_WAL])
+    in_wal_mode = _is_in_wal_mode(path)
     if in_wal_mode and not (may_make_in(path.parent) and may(path, os.W_OK)):
         yield problem(
             Kind.SOURCE_WAL_FOLDER,
@@ -185,3 +184,16 @@ def _journal(about: str, path: Path) -> Iterator[Finding]:
             + (", where WAL mode does not work between machines" if in_wal_mode else ""),
             "let the other program write an export into a drop folder, or run syncd on its machine",
         )
+
+
+def _is_in_wal_mode(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(_WAL_BYTE + 1)[_WAL_BYTE:] == bytes([_WAL])
+
+
+def is_written_in(source: SourceConfig) -> bool:
+    """Tell whether the daemon must write where the source lies: in a drop folder, and beside a WAL."""
+    try:
+        return isinstance(source, DropSource) or _is_in_wal_mode(source.path)
+    except OSError:
+        return False

@@ -1,7 +1,7 @@
 """Checks of the systemd unit: is it this version's, and does it let syncd have what syncd.toml names?"""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from importlib import resources
@@ -101,12 +101,12 @@ def check_unit(
     shipped: Directives | None,
     configuration: Path,
     credentials: Iterable[str],
-    paths: Iterable[Path],
+    paths: Mapping[Path, bool],
 ) -> Iterator[Finding]:
     """Look at an installed unit.
 
-    `credentials` and `paths` are what the configuration needs; both count only where the unit uses that very
-    configuration.
+    `credentials` and `paths` (and whether it is written there) are what the configuration needs; both count
+    only where the unit uses that very configuration.
     """
     findings = list(_age(unit, shipped))
     if _uses(unit, configuration):
@@ -159,7 +159,7 @@ def _credentials(unit: Unit, needed: Iterable[str]) -> Iterator[Finding]:
             )
 
 
-def _sight(unit: Unit, paths: Iterable[Path]) -> Iterator[Finding]:
+def _sight(unit: Unit, paths: Mapping[Path, bool]) -> Iterator[Finding]:
     """Tell which folders the service does not see, or cannot write, though its user may."""
     writable = [
         Path(word.lstrip("-+")) for value in unit.values("ReadWritePaths") for word in value.split()
@@ -175,8 +175,8 @@ def _sight(unit: Unit, paths: Iterable[Path]) -> Iterator[Finding]:
         for value in unit.values(key)
         for word in value.split()
     ]
-    for path in paths:
-        reason = _why_hidden(unit, path, writable, bound)
+    for path, is_written in paths.items():
+        reason = _why_hidden(unit, path, [*writable, *([] if is_written else [path])], bound)
         if reason:
             yield problem(
                 Kind.UNIT_HIDES_PATH,

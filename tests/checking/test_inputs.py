@@ -5,7 +5,7 @@ from contextlib import closing
 import pytest
 from rights import as_nobody
 
-from syncd.checking.inputs import check_source
+from syncd.checking.inputs import check_source, is_written_in
 from syncd.config.model import DropSource, SqliteSource
 
 only_root = pytest.mark.skipif(os.geteuid() != 0, reason="owners are changed by root only")
@@ -190,6 +190,15 @@ def test_a_wal_whose_folder_cannot_be_written_is_found_while_it_can_still_be_rea
             found = queried(pos)
     assert [one.kind.value for one in found] == ["source", "source_wal_folder"]
     assert "ReadWritePaths" in found[1].remedy
+
+
+def test_where_the_daemon_must_write_is_told(inbox, pos):
+    assert is_written_in(DropSource(path=inbox))
+    assert not is_written_in(SqliteSource(path=pos, query=QUERY))
+    assert not is_written_in(SqliteSource(path=pos.with_name("missing"), query=QUERY))
+    with closing(sqlite3.connect(pos)) as other:
+        other.execute("PRAGMA journal_mode=WAL")
+    assert is_written_in(SqliteSource(path=pos, query=QUERY))
 
 
 def test_a_wal_whose_folder_can_be_written_is_fine(pos):

@@ -25,8 +25,12 @@ def machine(tmp_path):
     return build
 
 
-def found(unit, credentials=(), paths=(), configuration=CONFIGURATION):
-    return list(check_unit(unit, directives(SHIPPED), configuration, credentials, map(Path, paths)))
+def found(unit, credentials=(), paths=(), configuration=CONFIGURATION, *, written=True):
+    return list(
+        check_unit(
+            unit, directives(SHIPPED), configuration, credentials, {Path(path): written for path in paths}
+        )
+    )
 
 
 def found_kinds(unit, *arguments, **more):
@@ -122,6 +126,12 @@ def test_a_folder_that_the_service_cannot_use_is_found(machine, path, word):
 )
 def test_what_a_drop_in_lets_it_have_is_fine(machine, drop_in, path):
     assert found_kinds(machine(drop_in=drop_in), paths=[path]) == ["unit"]
+
+
+def test_a_database_that_is_only_read_may_be_read_only_but_not_out_of_sight(machine):
+    unit = machine()
+    assert found_kinds(unit, paths=["/var/lib/pos/pos.db"], written=False) == ["unit"]
+    assert found_kinds(unit, paths=["/home/pos/pos.db"], written=False) == ["unit_hides_path"]
 
 
 def test_what_another_configuration_names_is_not_the_units_business(machine, tmp_path):

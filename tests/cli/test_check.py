@@ -1,5 +1,6 @@
 import json
 import re
+import signal
 import sqlite3
 from contextlib import closing
 
@@ -210,6 +211,10 @@ def test_it_works_beside_the_daemon_and_compares_itself_with_it(shop):
         answer = shop.call("check")
         assert answer.exit_code == 1
         assert "the daemon runs with another configuration" in problems(answer)[0]
+
+        daemon.send_signal(signal.SIGHUP)
+        read_until(daemon.stderr, "configuration_reloaded")
+        assert problems(shop.call("check")) == []
     finally:
         end(daemon)
 
@@ -227,7 +232,7 @@ def test_without_a_configuration_it_says_how_to_get_one(tmp_path):
 
 
 def test_who_is_told_of_alerts_is_said_and_a_command_that_is_not_there_is_found(offline_shop):
-    assert "✓ alerts: nobody is told when something is wrong" in offline_shop.call("check").stdout
+    assert "! alerts: [alerts] names no recipient, so nobody is told" in offline_shop.call("check").stdout
     with offline_shop.config.open("a") as config:
         config.write('[alerts]\ncommand = ["./missing"]\nwebhook = "http://127.0.0.1:9/canary-of-the-hook"\n')
 
@@ -235,7 +240,7 @@ def test_who_is_told_of_alerts_is_said_and_a_command_that_is_not_there_is_found(
 
     assert answer.exit_code == 1
     assert "missing is no program that this user can run" in problems(answer)[0]
-    assert "✓ alerts by webhook: `--alerts` sends it a test" in answer.stdout
+    assert "✓ alerts by webhook: `syncd check --alerts` sends it a test" in answer.stdout
     assert "canary" not in answer.output
 
 
