@@ -2,12 +2,29 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
+from sqlmodel import Field, SQLModel
 
 from state.database import Database
 
 MOST_KEPT = 10_000
 LONGEST_TEXT = 500
+
+
+class Action(SQLModel, table=True):
+    """What a person did: the audit trail."""
+
+    __tablename__ = "action"
+
+    id: int | None = Field(default=None, primary_key=True)
+    at: int
+    actor: str
+    """Who, as far as is known: a user of the machine, or the page with the address it was opened from."""
+    action: str
+    detail: str
+    """On what: an import, a channel, how many SKUs."""
+    result: str = Field(default="", sa_column_kwargs={"server_default": text("''")})
+    """Empty while it is being done, and for ever where a crash ended it."""
 
 
 @dataclass(frozen=True, slots=True)
