@@ -52,6 +52,7 @@ def _lane(name: str, lane: Lane, now: float, stored_now: int) -> Iterator[Readin
         (measures.REQUESTS_PACE, pacer.requests_per_second),
         (measures.ROWS_CEILING, pacer.rows_ceiling),
         (measures.REQUESTS_CEILING, pacer.requests_ceiling),
+        (measures.CLOCK_OFFSET, lane.clock_offset),
     ):
         if value is not None:
             yield Reading(measure, (name,), value)

@@ -74,6 +74,7 @@ def test_a_daemon_is_watched_from_its_start_to_its_end(served, site):
     figures = told(site)
 
     assert figures["syncd_change_to_confirmed_seconds_count", ("channel", "tokopedia-sandbox")] == 40
+    assert abs(figures["syncd_clock_offset_seconds", ("channel", "tokopedia-sandbox")]) < 2
     assert figures["process_resident_memory_bytes",] > 10_000_000
     assert not [secret for secret in SECRETS if secret in text]
     assert "SKU-0" not in text
