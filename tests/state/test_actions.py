@@ -51,8 +51,8 @@ def pushes(database):
         run = connection.exec_driver_sql
         for channel in (1, 2):
             run(
-                "INSERT INTO channel(id, name, account, active, plan, hold_code, hold_message) VALUES (?, ?, '', 1, '', '', '')",
-                (channel, f"c{channel}"),
+                "INSERT INTO channel(id, name, account, active, plan, hold_code, hold_message) VALUES (?, ?, ?, 1, '', '', '')",
+                (channel, f"c{channel}", f"c{channel}"),
             )
         for number in range(288 * 2):
             at, channel = number // 2 * 600_000, number % 2 + 1

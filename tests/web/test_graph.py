@@ -49,7 +49,7 @@ def test_waits_are_weighed_by_what_waited():
 
 
 def test_a_whole_day_of_waits_is_drawn_whole():
-    text = svg(drawn([stretch(at, waited=2, total=4_000) for at in range(STRETCHES)], SINCE))
+    text = svg(drawn([stretch(at, waited=2, total=4_321 * (at % 7 + 1)) for at in range(STRETCHES)], SINCE))
     [points] = re.findall(r'<polyline points="([^"]+)"', text)
     assert len(points.split()) == STRETCHES
     assert text.count('class="accepted"') == STRETCHES
