@@ -9,7 +9,7 @@ from typing import Any
 
 from state.database import DatabaseError
 from syncd import __version__
-from syncd.app import App, World, open_app, remake_app
+from syncd.app import App, Connectors, World, open_app, remake_app
 from syncd.config.model import Config
 from syncd.control import ControlServer, Tell, socket_path
 from syncd.core.progress import Progress
@@ -22,7 +22,6 @@ from syncd.pulse import Pulse
 from syncd.reloading import (
     ConfigurationReloaded,
     Load,
-    Successor,
     load_successor,
     note_accepted,
     note_refused,
@@ -206,35 +205,37 @@ class Daemon:
         self._notifier.reloading()
         try:
             successor = await load_successor(self._app, self._load)
-            if successor is not None:
-                await self._swap(successor)
+            changed = successor.config != self._app.config
+            if successor.connectors is not None:
+                await self._swap(successor.config, successor.connectors)
+            self._app.config = successor.config
         except ConfigError as error:
             note_refused(self._app, error)
             return {"problems": [str(problem) for problem in error.problems]}
         else:
             note_accepted(self._app)
             self._app.metrics.configuration_taken(self._app.world.clock.wall())
-            event = "configuration_unchanged" if successor is None else "configuration_reloaded"
+            self._web.reload()
+            event = "configuration_reloaded" if changed else "configuration_unchanged"
             self._log.info(event, **self._counts())
-            return {"problems": [], "changed": successor is not None}
+            return {"problems": [], "changed": changed}
         finally:
             if not self._stop.is_set():
                 self._notifier.ready()
 
-    async def _swap(self, successor: Successor) -> None:
+    async def _swap(self, config: Config, connectors: Connectors) -> None:
         """End what runs by the old configuration, then let the new one run on the same open state."""
         self._runs.clear()
         try:
             await self._generation.finish_looks()
             await self._generation.finish()
-            await remake_app(self._app, successor.config, successor.connectors)
+            await remake_app(self._app, config, connectors)
         except BaseException:
-            await successor.connectors.aclose()
+            await connectors.aclose()
             raise
         self._generation = Generation(self._app, self._fail)
         self._generation.start()
         self._runs.set()
-        self._web.reload()
 
     async def _follow_hangups(self) -> None:
         while True:

@@ -1,6 +1,7 @@
 """Delivery: one push from committed intent to settled rows, and what its answer teaches."""
 
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -24,7 +25,7 @@ from syncd.core.clock_offset import ClockOffset
 from syncd.core.pacing import LONGEST_PAUSE_SECONDS, Pacer
 from syncd.core.settling import Moment, refuse_locally, settle_answer, settle_error
 from syncd.lane_watch import LaneWatch
-from syncd.logs import get_logger, hide_secrets
+from syncd.logs import bound, get_logger, hide_secrets
 from syncd.metrics.channels import ChannelMetrics
 
 PROBE_HOLD_SECONDS = 900.0
@@ -86,10 +87,14 @@ class Delivery:
 
     async def deliver(self, push: Push) -> ConnectorError | None:
         """Send one push and settle every row of it; return what it says against the channel as a whole."""
+        with bound(channel=self._parts.plan.name, push=push.id):
+            return await self._deliver(push)
+
+    async def _deliver(self, push: Push) -> ConnectorError | None:
         sendable, settlements = self._split_uncarriable(push)
         self._parts.metrics.begun(sendable)
         sent_at, sent_at_wall = self._parts.clock.monotonic(), self._parts.clock.wall()
-        answer, error = await self._send(push, sendable)
+        answer, error = await self._send(sendable)
         self._compare_clocks(answer or error, sent_at_wall)
         if sendable:
             seconds = self._parts.clock.monotonic() - sent_at
@@ -116,9 +121,7 @@ class Delivery:
             self._learn(answer, sendable, sent_at)
         return None if error is None else self._react(error, sendable, sent_at)
 
-    async def _send(
-        self, push: Push, attempts: Sequence[Attempt]
-    ) -> tuple[Answer | None, ConnectorError | None]:
+    async def _send(self, attempts: Sequence[Attempt]) -> tuple[Answer | None, ConnectorError | None]:
         if not attempts:
             return None, None
         try:
@@ -127,7 +130,7 @@ class Delivery:
         except ConnectorError as error:
             return None, error
         except Exception as fault:  # noqa: BLE001 (a fault of a plug-in must not end the lane)
-            self._log.exception("connector_failed", push=push.id)
+            self._log.exception("connector_failed")
             return None, TryLater(connector_fault(fault), effect=Effect.AMBIGUOUS)
 
     def _compare_clocks(self, answered: Answer | ConnectorError | None, sent_at: float) -> None:
@@ -146,8 +149,18 @@ class Delivery:
         )
 
     def _report(self, push: Push, settlements: Sequence[Settlement], error: ConnectorError | None) -> None:
-        counts = {kind.value: sum(s.outcome == kind for s in settlements) for kind in OutcomeKind}
-        self._log.info("batch_pushed", push=push.id, rows=len(push.attempts), **counts)
+        of = Counter(settlement.outcome for settlement in settlements)
+        facts = {
+            "rows": len(push.attempts),
+            "accepted": of[OutcomeKind.ACCEPTED],
+            "rejected": of[OutcomeKind.REJECTED],
+            "deferred": of[OutcomeKind.DEFERRED],
+            "unknown": of[OutcomeKind.UNKNOWN],
+        }
+        if error is None:
+            self._log.info("batch_pushed", **facts)
+        else:
+            self._log.info("batch_failed", code=error.code, reason=error.message, **facts)
         for settlement in settlements:
             if settlement.outcome == OutcomeKind.REJECTED:
                 self._log.warning(
@@ -158,8 +171,6 @@ class Delivery:
                     code=settlement.code,
                     reason=settlement.message,
                 )
-        if error is not None:
-            self._log.info("batch_failed", push=push.id, code=error.code, reason=error.message)
 
     def _learn(self, answer: Answer, attempts: Sequence[Attempt], sent_at: float) -> None:
         """Take from a good answer what it says of pace, and of warehouses that were held."""

@@ -9,7 +9,7 @@ from typing import TypeVar, final
 
 from state.records import ImportState
 from syncd.intake import Intake, IntakeParts, SourceTerms, Verdict
-from syncd.logs import get_logger
+from syncd.logs import bound, get_logger
 from syncd.sources.rows import SourceUnreachable
 
 T = TypeVar("T")
@@ -54,7 +54,8 @@ class Feed(ABC):
         name = f"source {self.terms.name}"
         self._parts.progress.expect(name, self._parts.clock.monotonic(), 0.0)
         try:
-            yield
+            with bound(source=self.terms.name):
+                yield
         finally:
             self._parts.progress.rest(name)
 

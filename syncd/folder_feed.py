@@ -275,8 +275,11 @@ class FolderFeed(Feed):
             claimed=incoming.claimed,
         )
         import_id = self._parts.imports.record(entry)
-        report = self._log.warning if state is ImportState.REJECTED else self._log.info
-        report(f"import_{state}", import_id=import_id, name=incoming.name, reason=reason)
+        facts = {"import_id": import_id, "name": incoming.name, "reason": reason}
+        if state is ImportState.REJECTED:
+            self._log.warning("import_rejected", **facts)
+        else:
+            self._log.info("import_superseded", **facts)
         return Verdict(state, reason, data_at=incoming.data_at, import_id=import_id)
 
     async def _incoming(

@@ -284,8 +284,7 @@ class Intake:
     def _report(self, incoming: Incoming, verdict: Verdict) -> None:
         changed = verdict.comparison.changed if verdict.comparison else 0
         self._metrics.concluded(verdict.state, changed)
-        event = f"import_{verdict.state}"
-        facts = {
+        facts: dict[str, object] = {
             "import_id": verdict.import_id,
             "name": incoming.name,
             "rows": verdict.report.rows,
@@ -296,8 +295,17 @@ class Intake:
             facts["reason"] = verdict.reason
         if verdict.decreased:
             facts["decreased"] = verdict.decreased
-        serious = verdict.state in {ImportState.HELD, ImportState.REJECTED}
-        (self._log.warning if serious else self._log.info)(event, **facts)
+        match verdict.state:
+            case ImportState.HELD:
+                self._log.warning("import_held", **facts)
+            case ImportState.REJECTED:
+                self._log.warning("import_rejected", **facts)
+            case ImportState.SUPERSEDED:
+                self._log.info("import_superseded", **facts)
+            case ImportState.UNCHANGED:
+                self._log.info("import_unchanged", **facts)
+            case _:
+                self._log.info("import_applied", **facts)
 
 
 async def see_out(work: Awaitable[T], interrupt: Callable[[], None]) -> T:

@@ -15,12 +15,17 @@ MOST_CODES = 20
 MOST_PER_DAY = AT_ONCE + 2 * int(86_400 / QUARTER_SECONDS) + 1
 """Lines a day of one kind, those that tell what was withheld among them."""
 
-_KIND = ("channel", "source", "warehouse")
+MOST_KINDS = 2_000
+"""Beyond so many, lines of one event are of one kind."""
+
+_KIND = ("channel", "source", "warehouse", "kind", "subject", "recipient")
 _ADDED_UP = {
     "batch_pushed": ("rows", "accepted", "rejected", "deferred", "unknown"),
     "batch_failed": ("rows", "rejected", "deferred", "unknown"),
 }
 _OTHER_CODE = "…"
+_WHOLE = 1 - 1e-6
+"""A whole token, of which many small additions may leave a little less."""
 
 
 class Ruling(Enum):
@@ -52,7 +57,7 @@ class _Kind:
 
 
 class Repetition:
-    """Rules line by line; lines are of one kind where event, channel, source, warehouse and code agree."""
+    """Rules line by line; lines are of one kind where event, code and all of `_KIND` agree."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         """Count by `monotonic` (s)."""
@@ -69,14 +74,14 @@ class Repetition:
             kind = self._kind_of(event, facts, now)
             kind.tokens = min(kind.tokens + (now - kind.at) / QUARTER_SECONDS, AT_ONCE)
             kind.at = now
-            if kind.tokens < 1:
+            if kind.tokens < _WHOLE:
                 self._withhold(kind, event, facts, now)
                 kind.serious |= serious
                 return Ruling.WITHHOLD
             if kind.tokens >= AT_ONCE:
                 kind.is_told = False
             kind.tokens -= 1
-            if kind.tokens < 1 and not kind.is_told:
+            if kind.tokens < _WHOLE and not kind.is_told:
                 kind.is_told = True
                 return Ruling.LAST
             return Ruling.WRITE
@@ -95,7 +100,8 @@ class Repetition:
             return found
 
     def _kind_of(self, event: str, facts: Mapping[str, Any], now: float) -> _Kind:
-        common = {"of": event, **{key: facts[key] for key in _KIND if facts.get(key) is not None}}
+        told_apart = _KIND if len(self._kinds) < MOST_KINDS else ()
+        common = {"of": event, **{key: facts[key] for key in told_apart if facts.get(key) is not None}}
         place = tuple(common.items())
         code = facts.get("code")
         if code is not None:

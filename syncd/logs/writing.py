@@ -9,6 +9,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import AbstractContextManager, suppress
+from contextvars import Context
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol, TextIO, cast
@@ -112,7 +113,7 @@ def tell_withheld(*, everything: bool = False) -> None:
             handler.flush()
             lost, handler.lost = handler.lost, 0
             if lost:
-                get_logger("logs").warning("lines_lost", count=lost)
+                Context().run(get_logger("logs").warning, "lines_lost", count=lost)
 
 
 def catch_strays() -> None:
@@ -220,7 +221,8 @@ class _Bounds(logging.Filter):
 
     def tell(self, *, everything: bool = False) -> None:
         for withheld in self._repetition.due(everything=everything):
-            _tell(withheld)
+            # Not by what is bound where it happens to be told: it is about other lines.
+            Context().run(_tell, withheld)
 
 
 def _tell(withheld: Withheld) -> None:

@@ -86,10 +86,15 @@ def test_attempts_count_across_restarts(book):
 
 def test_after_a_success_the_waits_are_short_again(book):
     recorder = Recorder(fails=2)
-    deliver(book, recorder, keeps(book, "a"))
-    recorder.fails = len(recorder.times) + 1
-    deliver(book, recorder, keeps(book, "b"))
 
+    def fail_once_more():
+        assert recorder.told() == [("raised", "a")]
+        recorder.fails = len(recorder.times) + 1
+        keeps(book, "b")()
+
+    deliver(book, recorder, keeps(book, "a"), fail_once_more, seconds=60.0)
+
+    assert recorder.told() == [("raised", "a"), ("raised", "b")]
     assert recorder.times[-1] - recorder.times[-2] == 5.0
 
 

@@ -90,7 +90,7 @@ class Machine:
     ) -> subprocess.CompletedProcess[str]:
         """Run a command as its root, whatever it ends with."""
         return subprocess.run(
-            ["nsenter", f"--target={self._leader}", "--all", "--wd=/", *command],
+            ["nsenter", f"--target={self._leader}", "--all", "env", "--chdir=/", *command],
             input=stdin, capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS * 3,
             env={"PATH": _PATH, "LANG": "C.UTF-8", "HOME": "/root", "SYSTEMD_PAGER": "", **(env or {})},
         )  # fmt: skip

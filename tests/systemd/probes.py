@@ -10,8 +10,12 @@ PROBES = {
         0, "curl --fail --silent --max-time 5 --output /dev/null http://alerts.test:9321/sandbox/counters"),
     "a shell pipes": (0, "printf 'a\\nb\\n' | sort -r | head -n 1 | grep -q b"),
     "Python starts threads and runs children": (
-        0, ("/usr/bin/python3 -c 'import subprocess, threading; t = threading.Thread(target=print); t.start(); t.join();"
-           " subprocess.run([\"true\"], check=True)'")),
+        0, """/usr/bin/python3 -c '
+import subprocess, threading
+thread = threading.Thread(target=print)
+thread.start()
+thread.join()
+subprocess.run(["true"], check=True)'"""),
     "a process limits itself": (
         0, "/usr/bin/python3 -c 'import os, resource; resource.prlimit(os.getpid(), resource.RLIMIT_CPU, (9, 9))'"),
     "the state can be written": (0, "touch /var/lib/syncd/probe && rm /var/lib/syncd/probe"),
@@ -57,7 +61,8 @@ def run(machine: Machine) -> str:
     machine.write("/etc/resolv.conf", "nameserver 127.0.0.1\n")
     machine.does("systemd-run", "--unit=resolver", "/usr/bin/python3", "-c", _RESOLVER)
     text = machine.does("systemctl", "cat", "syncd.service")
-    text = re.sub(r"(?m)^(Type|Restart|ExecReload|WatchdogSec|NotifyAccess)=.*$", "", text)
+    # Not its runtime directory, which would go with the probe; nor what belongs to a daemon.
+    text = re.sub(r"(?m)^(Type|Restart|ExecReload|WatchdogSec|NotifyAccess|RuntimeDirectory)=.*$", "", text)
     text = re.sub(r"(?m)^ExecStart=.*$", "Type=oneshot\nExecStart=/bin/sh /etc/probe.sh", text)
     machine.does("tee", "/run/systemd/system/probe.service", stdin=text)
     machine.does("systemctl", "daemon-reload")

@@ -14,7 +14,7 @@ from syncd.clock import system_clock
 from syncd.config.model import Config
 from syncd.daemon import run_daemon
 from syncd.errors import SyncdError
-from syncd.logs import get_logger
+from syncd.logs import catch_strays, get_logger
 from syncd.notify import Notifier
 from syncd.signals import Signals
 
@@ -38,6 +38,7 @@ def command() -> None:
     notifier = Notifier.taken_from(os.environ, os.getpid())
     signals = Signals()
     path = config_path().absolute()
+    catch_strays()
     try:
         config = load_to_push(whole_log=True)
     except SyncdError as error:
