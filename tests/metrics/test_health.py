@@ -161,6 +161,20 @@ def test_alerts_and_a_marketplace_that_is_down_show(rig):
     assert 90 <= told[of("syncd_unreachable_seconds", channel="shop")] < 100
 
 
+def test_a_source_is_stale_once_its_data_is_too_old(rig):
+    async def story():
+        answers = []
+        async with rig.opened() as app:
+            for age in (2 * 86_400, 3_600):
+                rig.drop({"A": age}, at=app.world.clock.wall() - age)
+                await rig.look()
+                async with served(app) as client:
+                    answers.append((await scraped(client))[of("syncd_source_stale", source="erp")])
+        return answers
+
+    assert asyncio.run(story()) == [1, 0]
+
+
 def test_a_channel_that_is_switched_off_keeps_nothing_waiting(rig):
     rig.configure(DROP + SHOP + "enabled = false\n")
 
