@@ -43,7 +43,8 @@ def test_a_credential_is_what_systemd_passed_whatever_its_mode(secret, tmp_path)
 def test_a_credential_that_was_not_passed_tells_how_to_pass_it(tmp_path):
     message = refusal({"credential": "key"}, tmp_path, {"CREDENTIALS_DIRECTORY": str(tmp_path)})
 
-    assert "LoadCredential=key:" in message
+    assert "LoadCredential=key " in message
+    assert "/etc/credstore/key" in message
 
 
 def test_a_credential_outside_of_systemd_tells_the_ways_out(tmp_path):
