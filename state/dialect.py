@@ -77,11 +77,43 @@ def connect(path: Path, *, readonly: bool) -> sqlite3.Connection:
         check_same_thread=False,
     )
     if not readonly:
+        if not connection.execute("PRAGMA page_count").fetchone()[0]:  # others take it when they are rebuilt
+            connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA journal_size_limit=67108864")
     return connection
+
+
+def gives_room_back(connection: sqlite3.Connection) -> bool:
+    """Tell whether a database can give free pages back; one made before that was asked for cannot."""
+    return bool(connection.execute("PRAGMA auto_vacuum").fetchone()[0])
+
+
+def rebuild(connection: sqlite3.Connection) -> None:
+    """Write the whole database anew, such that it gives room back from then on."""
+    connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
+    connection.execute("VACUUM")
+
+
+def give_pages_back(connection: sqlite3.Connection, pages: int) -> None:
+    """Give so many free pages back to the file system, in a transaction of their own."""
+    # Each step gives one page and no row; only a script is stepped on until it is done.
+    connection.executescript(f"PRAGMA incremental_vacuum({pages})")
+
+
+def truncate_wal(connection: sqlite3.Connection) -> bool:
+    """Bring the journal into the database and make its file empty; False where a reader still needs it.
+
+    It waits for no reader.
+    """
+    connection.execute("PRAGMA busy_timeout=0")
+    try:
+        busy: int = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    finally:
+        connection.execute(f"PRAGMA busy_timeout={int(BUSY_TIMEOUT_SECONDS * 1000)}")
+    return not busy
 
 
 def writing_engine(path: Path) -> Engine:

@@ -25,6 +25,7 @@ from syncd.core.pacing import LONGEST_PAUSE_SECONDS, Pacer
 from syncd.core.settling import Moment, refuse_locally, settle_answer, settle_error
 from syncd.lane_watch import LaneWatch
 from syncd.logs import get_logger, hide_secrets
+from syncd.metrics.channels import ChannelMetrics
 
 PROBE_HOLD_SECONDS = 900.0
 LONGEST_REPAIR_SECONDS = 3600.0
@@ -49,6 +50,7 @@ class LaneParts:
     registry: Registry
     clock: Clock
     chance: Callable[[], float]
+    metrics: ChannelMetrics
     watch: LaneWatch
 
 
@@ -85,9 +87,13 @@ class Delivery:
     async def deliver(self, push: Push) -> ConnectorError | None:
         """Send one push and settle every row of it; return what it says against the channel as a whole."""
         sendable, settlements = self._split_uncarriable(push)
+        self._parts.metrics.begun(sendable)
         sent_at, sent_at_wall = self._parts.clock.monotonic(), self._parts.clock.wall()
         answer, error = await self._send(push, sendable)
         self._compare_clocks(answer or error, sent_at_wall)
+        if sendable:
+            seconds = self._parts.clock.monotonic() - sent_at
+            self._parts.metrics.answered(seconds, _end(answer, error).status, error)
         if error is not None:
             error.message, error.code = hide_secrets(error.message), hide_secrets(error.code)
         moment = Moment(self._parts.clock.now(), self._parts.chance)
@@ -96,7 +102,7 @@ class Delivery:
         elif answer is not None:
             settlements += settle_answer(sendable, answer, moment)
         settlements = [_without_secrets(settlement) for settlement in settlements]
-        self._parts.ledger.settle(
+        waits = self._parts.ledger.settle(
             push,
             settlements,
             _end(answer, error),
@@ -104,6 +110,7 @@ class Delivery:
             settling=self._parts.settling_ms,
             asynchronous=self._parts.capabilities.asynchronous,
         )
+        self._parts.metrics.settled(settlements, waits)
         self._report(push, settlements, error)
         if answer is not None:
             self._learn(answer, sendable, sent_at)
@@ -171,6 +178,7 @@ class Delivery:
         """Remember what was learnt of the limit, where it is news, and a pause until then."""
         monotonic = self._parts.clock.monotonic()
         if until is not None and until > monotonic:
+            self._parts.metrics.paused()
             now = self._parts.clock.now()
             ends = now + math.ceil((until - monotonic) * 1000) + 1
             self._parts.registry.pause_channels(self._parts.sharing, now, ends)

@@ -4,7 +4,8 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from state.database import LOCK_SUFFIX, MARKER_SUFFIX, DatabaseError, Reader
+from state.database import LOCK_SUFFIX, DatabaseError, Reader
+from state.marker import MARKER_SUFFIX
 from state.migrations import SchemaNewer, SchemaOlder
 from syncd.checking.findings import Finding, Kind, note, problem
 from syncd.checking.mounts import IN_MEMORY, NETWORK, file_system

@@ -17,6 +17,7 @@ from syncd.config.model import (
     ChannelConfig,
     Config,
     DropSource,
+    HistoryConfig,
     LoggingConfig,
     ReconcileConfig,
     SourceConfig,
@@ -30,7 +31,7 @@ from syncd.errors import ConfigError, Problem
 SYSTEM_CONFIG = Path("/etc/syncd/syncd.toml")
 """Where the configuration of a system service stands."""
 
-_TABLES = ("state", "server", "logging", "sources", "channels", "reconcile", "alerts")
+_TABLES = ("state", "server", "logging", "history", "sources", "channels", "reconcile", "alerts")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
@@ -149,6 +150,7 @@ def _build(
         ServerConfig, document.get("server", {}), ("server",), context, may_hold_secrets=True
     )
     logging = report.validated(LoggingConfig, document.get("logging", {}), ("logging",), context)
+    history = report.validated(HistoryConfig, document.get("history", {}), ("history",), context)
     reconcile = report.validated(ReconcileConfig, document.get("reconcile", {}), ("reconcile",), context)
     alerts = report.validated(
         AlertsConfig, document.get("alerts", {}), ("alerts",), context, may_hold_secrets=True
@@ -183,6 +185,7 @@ def _build(
         state=state or StateConfig(),
         server=server or ServerConfig(),
         logging=logging or LoggingConfig(),
+        history=history or HistoryConfig(),
         sources=sources,
         channels=channels,
         reconcile=reconcile or ReconcileConfig(),

@@ -1,6 +1,7 @@
 """The daemon as a process tells a webhook and a command what is wrong, once, and that it is over."""
 
 import json
+import signal
 
 import pytest
 from listening import Listener
@@ -10,6 +11,7 @@ from connectors.sandbox.faults import Fault, FaultKind
 
 HOOK = "/hooks/canary-of-the-hook-71c2"
 IMPORT = ("raised", "import_held", "erp")
+REFUSED = ("raised", "reload_refused", "configuration")
 HELD = ("raised", "channel_held", "tokopedia-sandbox")
 OVER = ("over", "channel_held", "tokopedia-sandbox")
 
@@ -141,3 +143,19 @@ def test_check_sends_each_a_test_and_says_how_it_went(site, listener):
     assert bad.returncode == 1
     assert [told[:2] for told in listener.told()] == [("test", "test")] * 2
     assert [told[0] for told in kept(site)] == ["test", "test"]
+
+
+def test_a_reload_that_is_refused_is_told_and_recipients_follow_one_that_is_taken(site, listener):
+    tells(site, listener)
+    good = site.config.read_text()
+    process = site.started()
+    site.config.write_text(good + "reminder = 7\n")
+    process.send_signal(signal.SIGHUP)
+    eventually(lambda: REFUSED in listener.told(), "that the new configuration is refused is told")
+    site.config.write_text(good.replace('command = ["./keep"]\n', ""))
+    process.send_signal(signal.SIGHUP)
+    eventually(lambda: ("over", *REFUSED[1:]) in listener.told(), "that one was taken is told")
+
+    assert kept(site) == [REFUSED], "the command is no recipient any more"
+    assert listener.told() == [REFUSED, ("over", *REFUSED[1:])]
+    assert site.terminate() == 0

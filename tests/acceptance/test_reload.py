@@ -6,7 +6,7 @@ import threading
 from contextlib import closing
 
 import pytest
-from processes import ServedSandbox, eventually, hears, shows
+from processes import SECRETS, ServedSandbox, eventually, hears, shows
 from service_manager import ServiceManager
 
 from connectors.sandbox.buckets import Limits
@@ -291,14 +291,14 @@ def test_the_command_reloads_and_gives_what_is_wrong_with_78(running, served):
     )
     changed = running.command("reload")
     eventually(lambda: served.ask(lambda s: s.tokopedia.stock()) == {"A": 5, "B": 4}, "the new rule holds")
-    text = running.config.read_text()
-    running.config.write_text('[server]\nlisten = "127.0.0.1:9"\n' + text)
+    change(running, f'"{SECRETS[0]}"', '{ file = "not-there" }')
     refused = running.command("reload")
 
     assert (unchanged.returncode, changed.returncode, refused.returncode) == (0, 0, 78)
     assert "nothing that matters has changed" in unchanged.stdout
     assert "taken over" in changed.stdout
-    assert "server.listen" in refused.stderr
+    assert "not-there cannot be read" in refused.stderr
+    assert SECRETS[0] not in running.log.read_text()
     assert running.terminate() == 0
 
 

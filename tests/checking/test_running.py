@@ -23,7 +23,7 @@ def holding(configured):
         database = Database(config.state.path)
         loop = asyncio.new_event_loop()
 
-        async def handle(verb, _parameters, _tell):
+        async def handle(verb, *_):
             if isinstance(answer, Exception):
                 raise answer
             return {"verb": verb, **(answer or {})}

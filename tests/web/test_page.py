@@ -19,22 +19,16 @@ HALF = dict(list((GOOD | REFUSED).items())[:5_000])
 def shop(new_site):
     site = new_site(source=GUARDED)
     site.opened()
-    site.drop(GOOD | REFUSED, "monday.csv")
-
-    def is_settled():
-        return all(c["rejected"] == 300 and c["in_sync"] == 9_700 for c in site.status()["channels"].values())
-
-    eventually(is_settled, "all is pushed once")
+    site.pushes(GOOD | REFUSED, "monday.csv", listings=20_000)
     return site
 
 
 @pytest.fixture
 def held(shop):
     """An import that is held; each test finds one."""
-    source = shop.status()["sources"]["erp"]
-    if not source["imports_held"]:
+    if not shop.holds():
         shop.drop(HALF, "tuesday.csv")
-        eventually(lambda: shop.status()["sources"]["erp"]["imports_held"], "the import is held")
+        eventually(shop.holds, "the import is held")
     [number] = re.findall(r'id="held-(\d+)"', fresh(shop))
     return number
 
@@ -165,11 +159,14 @@ def test_approving_asks_first_with_the_figures_then_applies(client, shop, held):
     assert "5,000 stock levels above zero are not in it: their stock stays as it is." in question
     done = client.act("approve", id=held)
     assert "applied" in client.ask(done.fields["location"]).text
-    assert shop.status()["sources"]["erp"]["imports_held"] == 0
+    assert shop.holds() == 0
     gone = client.ask(f"/confirm?action=approve&id={held}")
     assert gone.status == 409
     shop.drop(GOOD | REFUSED, "monday-again.csv")
-    eventually(lambda: not shop.status()["sources"]["erp"]["missed"], "all is there again for the next test")
+    eventually(
+        lambda: not shop.ask_state("SELECT count(*) FROM stock WHERE missed"),
+        "all is there again for the next test",
+    )
 
 
 def test_rejecting_puts_the_file_away(client, shop, held):

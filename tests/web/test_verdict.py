@@ -17,12 +17,22 @@ SOURCE = {
     "levels": 100, "missed": 0, "imports_held": 0, "data_at": rfc3339(NOW), "read_at": rfc3339(NOW),
     "too_old": False, "failing_since": None, "failure": "",
 }  # fmt: skip
+ALERT = {
+    "kind": "disk_low", "subject": "", "severity": "error", "since": rfc3339(NOW),
+    "message": "The disk has 10 MB left: make room.",
+}  # fmt: skip
 HOLD = {"since": rfc3339(NOW - 60_000), "code": "AUTH_010", "message": "AUTH_010: shop moved away"}
 
 
 def standing(*, channel=(), source=(), **more):
     return copy.deepcopy(
-        {"channels": {"toko": CHANNEL | dict(channel)}, "sources": {"erp": SOURCE | dict(source)}, **more}
+        {
+            "configuration": {"refused": None},
+            "alerts": [],
+            "channels": {"toko": CHANNEL | dict(channel)},
+            "sources": {"erp": SOURCE | dict(source)},
+            **more,
+        }
     )
 
 
@@ -67,10 +77,12 @@ def test_all_is_well_while_something_is_on_its_way():
         ),
         ({"source": {"too_old": True}}, "source-erp", "older than its max_age"),
         (
-            {"reload_refused": {"at": rfc3339(NOW), "reason": "line 3: unknown key"}},
+            {"configuration": {"refused": {"at": rfc3339(NOW), "problems": ["line 3: unknown key"]}}},
             "summary",
             "line 3: unknown key",
         ),
+        ({"alerts": [ALERT]}, "summary", "The disk has 10 MB left: make room"),
+        ({"alerts": [ALERT | {"subject": "toko", "kind": "sold_out_waiting"}]}, "channel-toko", "make room"),
     ],
 )
 def test_what_stands_still_is_told_with_what_to_do(how, where, words):
@@ -79,7 +91,7 @@ def test_what_stands_still_is_told_with_what_to_do(how, where, words):
     assert judgement.mood == "act"
     assert [one.where for one in judgement.troubles if one.weight is Weight.ACT] == [where]
     assert words in judgement.sentence
-    assert judgement.sentence.endswith(judgement.first.remedy)
+    assert judgement.sentence.endswith(judgement.first.remedy or "make room.")
     assert judgement.first not in judgement.others
 
 
@@ -115,3 +127,11 @@ def test_a_channel_that_is_not_enabled_wants_nothing():
 def test_a_source_that_never_had_anything_is_told():
     [trouble] = judge(source={"data_at": None, "too_old": True}).troubles
     assert "Nothing has come in from source erp" in trouble.what
+
+
+def test_an_alert_of_what_is_told_already_is_not_told_twice():
+    due = {"due": 5, "in_sync": 95, "due_by_risk": CHANNEL["due_by_risk"] | {"to_zero": 3}}
+    late = ALERT | {"kind": "sold_out_waiting", "subject": "toko"}
+    held = ALERT | {"kind": "channel_held", "subject": "toko"}
+    assert len(judge(channel=due | {"oldest_due_at": rfc3339(0)}, alerts=[late]).troubles) == 1
+    assert len(judge(channel={"hold": HOLD}, alerts=[held]).troubles) == 1
