@@ -257,7 +257,10 @@ def _warnings(document: Mapping[str, Any], config: Config, path: Path) -> Iterat
     if isinstance(document.get("server", {}).get("token"), str):
         holders.append("server.token")
     if holders and path.stat().st_mode & 0o044:
-        yield f"{path} holds secrets ({', '.join(holders)}) and other users can read it: chmod 600 {path}"
+        yield (
+            f"{path} holds secrets ({', '.join(holders)}) and other users can read it: "
+            f'write {{ credential = "NAME" }} instead, or chmod 600 {path} if the user of syncd owns it'
+        )
 
 
 def _written_in_alerts(table: Mapping[str, Any]) -> Iterator[str]:

@@ -39,7 +39,6 @@ VIOLATIONS = {
     "APScheduler has one door: syncd.scheduler": ("syncd/daemon.py", "import apscheduler"),
     "watchfiles has one door: syncd.watching": ("syncd/daemon.py", "import watchfiles"),
     "click and rich have one door: syncd.cli": ("syncd/daemon.py", "import rich"),
-    "Jinja has one door: syncd.web.rendering": ("syncd/web/pages.py", "import jinja2"),
     "uvicorn and starlette have two doors: connectors.sandbox and syncd.web": (
         "connectors/transport.py",
         "import starlette",

@@ -36,7 +36,7 @@ def test_a_configuration_with_secrets_that_others_can_read_is_found(offline_shop
     answer = offline_shop.call("check")
     assert answer.exit_code == 1
     assert "other users can read it" in problems(answer)[0]
-    assert f"→ chmod 600 {offline_shop.config}" in answer.stdout
+    assert f'→ write {{ credential = "NAME" }} instead, or chmod 600 {offline_shop.config}' in answer.stdout
     assert "hidden-client-secret" not in answer.output
 
 

@@ -44,6 +44,7 @@ def test_a_credential_that_was_not_passed_tells_how_to_pass_it(tmp_path):
     message = refusal({"credential": "key"}, tmp_path, {"CREDENTIALS_DIRECTORY": str(tmp_path)})
 
     assert "LoadCredential=key " in message
+    assert "/etc/credstore/key" in message
 
 
 def test_a_credential_outside_of_systemd_tells_the_ways_out(tmp_path):

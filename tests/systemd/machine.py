@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Self
 
 MIRROR = os.environ.get("DEBIAN_MIRROR", "http://deb.debian.org/debian")
-PACKAGES = "ca-certificates,curl,dbus,make,python3,python3-pip,python3-venv,systemd,systemd-sysv"  # as the README says
+PACKAGES = "ca-certificates,curl,dbus,make,python3,python3-pip,systemd,systemd-sysv"  # as the README says
 PATIENCE_SECONDS = 120.0
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 

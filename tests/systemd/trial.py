@@ -5,6 +5,7 @@ trial.py [--tree FOLDER] [--checkout FOLDER]    as root; the fresh Debian is kep
 
 import argparse
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -30,6 +31,7 @@ SECRETS = {
     "toco-store-token": "stkn_sandbox-store-token",
 }
 ENCRYPTED = "toco-store-token"
+PAGE_TOKEN = "syncd-page-token"
 WATCHDOG_SECONDS = 6
 
 
@@ -77,7 +79,9 @@ def secrets_are_given_one_of_them_encrypted(m: Machine) -> str:
         .replace('path = "inbox"', f'path = "{INBOX}"\nscan = "1s"')
     )
     text = text.replace("[sources.erp]", '[sources.erp]\nguard = { max_drop = "off", max_zeroed = "off" }')
-    for name, secret in SECRETS.items():
+    page = re.search(r'(?m)^token = "(\w+)"', text)
+    assert page, text
+    for name, secret in {**SECRETS, PAGE_TOKEN: page[1]}.items():
         assert f'"{secret}"' in text, secret
         text = text.replace(f'"{secret}"', f'{{ credential = "{name}" }}')
         if name == ENCRYPTED:
@@ -89,7 +93,7 @@ def secrets_are_given_one_of_them_encrypted(m: Machine) -> str:
         else:
             m.write(f"/etc/credstore/{name}", secret + "\n", 0o600)
     overwrite(m, CONFIG, text)
-    drop_in(m, "secrets", f"LoadCredentialEncrypted={ENCRYPTED}")
+    drop_in(m, "secrets", f"LoadCredentialEncrypted={ENCRYPTED}\nLoadCredential={PAGE_TOKEN}")
     return f"{ENCRYPTED} by LoadCredentialEncrypted=, the others by LoadCredential="
 
 
