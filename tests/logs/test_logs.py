@@ -5,6 +5,9 @@ import logging
 import os
 import pty
 import re
+import subprocess
+import sys
+import time
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -302,3 +305,89 @@ def test_other_texts_can_be_freed_of_secrets_too():
     logs.register_secret("canary-44aa")
 
     assert logs.hide_secrets("a canary-44aa-long b canary-44aa") == "a *** b ***"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Authorization: Bearer canary-9f00",
+        "authorization='Basic canary9f00=='",
+        "https://user:canary-9f00@example.org/x",
+        "GET https://x/?access_token=canary-9f00&page=1",
+        '{"access_token": "canary-9f00", "expires": 1}',
+        "Signer(secret_key='canary-9f00', shop=1)",
+        "{'client_secret': 'canary-9f00'}",
+        "X-Api-Key: canary-9f00-0123456789",
+    ],
+)
+def test_what_nobody_registered_is_hidden_by_its_form(text):
+    hidden = logs.hide_secrets(text)
+
+    assert "canary" not in hidden
+    assert "***" in hidden
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the token has expired: sign in again",
+        "invalid_token: The access token expired",
+        "channels.toco.secret_key: must be a string",
+        "https://example.org/path?page=1&sku=A-1021",
+        "tokens=42 rows=100",
+    ],
+)
+def test_words_about_secrets_stay_readable(text):
+    assert logs.hide_secrets(text) == text
+
+
+def test_of_a_registered_address_its_parts_are_hidden_too():
+    logs.register_secret(
+        "https://bob:canary-pw@hooks.example.org/services/T01canary/B02canary?key=canary-key-1"
+    )
+
+    hidden = logs.hide_secrets(
+        "connecting to hooks.example.org:443, POST /services/T01canary/B02canary canary-key-1"
+    )
+
+    assert "canary" not in hidden
+    assert "hooks.example.org" in hidden
+
+
+def test_a_huge_text_is_searched_in_good_time():
+    begun = time.monotonic()
+    for text in (
+        "a" * 200_000,
+        "token" * 40_000,
+        "token=" * 30_000,
+        "://" * 60_000,
+        "bearer " * 20_000,
+    ):
+        logs.hide_secrets(text)
+
+    assert time.monotonic() - begun < 20
+
+
+def test_what_python_itself_would_print_takes_the_same_way():
+    """In a process of its own: what it changes, all of Python has."""
+    program = """
+import gc, threading, warnings
+from syncd import logs
+logs.configure("json", "info")
+logs.register_secret("canary-51aa")
+logs.catch_strays()
+warnings.warn("odd canary-51aa", stacklevel=1)
+thread = threading.Thread(target=lambda: 1 / len([x for x in "" if x] or int("canary-51aa")))
+thread.start(); thread.join()
+class Bad:
+    def __del__(self): raise ValueError("canary-51aa")
+Bad()
+raise RuntimeError("canary-51aa")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 1
+    assert "canary" not in done.stdout + done.stderr
+    assert [json.loads(line)["level"] for line in done.stderr.splitlines()] == [
+        "warning", "error", "error", "critical",
+    ]  # fmt: skip
