@@ -13,10 +13,10 @@ COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check check-units simulate mutants kills races outage fuzz bench docs lock clean
+.PHONY: help demo test check check-units check-monitoring install uninstall service-trial simulate mutants kills races outage fuzz bench docs lock clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: .venv/ready ## Show it at work: stock files in, two simulated marketplaces, no credentials
 	@$(BIN)/syncd demo
@@ -24,7 +24,7 @@ demo: .venv/ready ## Show it at work: stock files in, two simulated marketplaces
 test: .venv/ready-dev ## Run all tests
 	@$(BIN)/pytest
 
-check: .venv/ready-dev check-units ## Check style, types, import directions and the systemd unit
+check: .venv/ready-dev check-units check-monitoring ## Check style, types, import directions, the unit and the alert rules
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
@@ -33,7 +33,25 @@ check: .venv/ready-dev check-units ## Check style, types, import directions and 
 # Offline: nothing is started. 1.5 on the scale to 10; the unit as written stands at 1.1.
 check-units: .venv/ready
 	@if command -v systemd-analyze > /dev/null; then sh systemd/check $(BIN)/syncd; \
-	else echo "systemd-analyze is not here: the unit is not checked"; fi
+	else echo "systemd-analyze is not here: the unit is not checked"; $(if $(CI),exit 1,:); fi
+
+# Not the Python of a person's own: the service cannot see below /home.
+install: ## Install as a service below /opt/syncd, or upgrade it: DESTDIR= PREFIX=/usr/local EXTRAS=apprise
+	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' EXTRAS='$(EXTRAS)' \
+	    PYTHON='$(if $(filter file,$(origin PYTHON)),,$(PYTHON))' sh systemd/install
+
+uninstall: ## Take the service away; state, configuration and secrets stay
+	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' sh systemd/uninstall
+
+service-trial: .venv/ready-dev ## Try the unit in a real systemd, in a container: as root, with debootstrap and systemd-container
+	@$(BIN)/python tests/systemd/trial.py
+
+# What a daemon answers is checked by the tests, with promtool too.
+check-monitoring: ## Check the rules for Prometheus, test them, and check the example, with promtool
+	@if command -v promtool > /dev/null; then cd docs/monitoring \
+	    && promtool check rules alerts.yml && promtool test rules alerts_test.yml && promtool check config scrape.yml; \
+	else echo "promtool is not here (Debian: apt install prometheus): the rules are not checked"; \
+	    test "$$SYNCD_PROMTOOL" != required; fi
 
 simulate: .venv/ready-dev ## Run the simulation: SEEDS=100 FIRST=0, or MINUTES=120
 	@$(BIN)/python tests/simulation/run.py --first $(or $(FIRST),0) \

@@ -1,26 +1,27 @@
 """The state database: one writing connection, any number of readers, and how a damaged one is met."""
 
 import fcntl
-import json
 import os
 import secrets
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DatabaseError
 
 from state import dialect, migrations
+from state.marker import Mark, Marker
 
 LOCK_SUFFIX = ".lock"
-MARKER_SUFFIX = ".marker"
 LOCK_TRIES = 5
 LOCK_STEP_SECONDS = 0.05
+COPY = "copy"
+"""A fact that only a backup holds: it is an older copy wherever it is opened, even without a marker."""
+REBUILT_BYTES = 64 * 1024 * 1024
 
 
 class StateLocked(Exception):
@@ -88,46 +89,6 @@ def holder_socket(database: Path) -> str | None:
         os.close(fd)
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """How far a database has come: its identity, how often it was opened to write, its highest push."""
-
-    database: str
-    session: int
-    push: int
-
-
-class Marker:
-    """Remembers, outside the database, how far the database has come: so a restored older copy is noticed."""
-
-    def __init__(self, database: Path) -> None:
-        """Stand beside `database`."""
-        self._path = Path(f"{database}{MARKER_SUFFIX}")
-
-    def read(self) -> Mark | None:
-        """Tell what was last noted; None if there never was a database here.
-
-        A note that cannot be read is one of another database: it proves nothing of this one.
-        """
-        try:
-            noted = json.loads(self._path.read_text())
-            return Mark(str(noted["database"]), int(noted["session"]), int(noted["push"]))
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError, KeyError, TypeError):
-            return Mark("", 0, 0)
-
-    def write(self, mark: Mark) -> None:
-        """Note how far the database has come."""
-        beside = self._path.with_name(self._path.name + ".new")
-        with beside.open("w") as file:
-            os.fchmod(file.fileno(), 0o600)
-            json.dump(asdict(mark), file)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(self._path)
-
-
 class Reader:
     """Reads the state database; cannot write. Commands that only look use this, beside a running daemon."""
 
@@ -186,6 +147,7 @@ class Database:
         self._writer = dialect.writing_engine(path)
         self._engines.append(self._writer)
         migrations.migrate(self._writer)
+        self._learn_to_give_room_back()
         self._reader = dialect.reading_engine(path)
         self._engines.append(self._reader)
         self._marker = Marker(path)
@@ -193,7 +155,8 @@ class Database:
         self.fresh = self._recall("database") is None
         self.identity = self._identify(lost=self.fresh and noted is not None)
         self.lost = self._recall("lost") is not None
-        self.rewound = not self.fresh and noted is not None and self._is_behind(noted)
+        is_behind = noted is not None and self._is_behind(noted)
+        self.rewound = not self.fresh and (is_behind or self._recall(COPY) is not None)
         self.doubtful = self._recall("doubtful") is not None
         if self.lost or self.rewound:
             self.doubt()
@@ -211,6 +174,33 @@ class Database:
         """Give a connection on one consistent state."""
         with self._reader.connect() as connection:
             yield connection
+
+    def truncate_wal(self) -> bool:
+        """Make the journal's file empty, where no reader needs it; tell whether it is."""
+        with self._outside_transactions() as driver:
+            return dialect.truncate_wal(driver)
+
+    def give_pages_back(self, pages: int) -> None:
+        """Give so many free pages back to the file system."""
+        with self._outside_transactions() as driver:
+            dialect.give_pages_back(driver, pages)
+
+    def _learn_to_give_room_back(self) -> None:
+        """Rebuild a small database that cannot yet; a large one stays as it is, see docs/history.md."""
+        with self._outside_transactions() as driver:
+            if dialect.gives_room_back(driver) or self.path.stat().st_size > REBUILT_BYTES:
+                return
+            with suppress(sqlite3.OperationalError):  # no room for a copy: it goes on as it is
+                dialect.rebuild(driver)
+
+    @contextmanager
+    def _outside_transactions(self) -> Iterator[Any]:
+        """Give the driver's own connection, for what no transaction may hold."""
+        connection = self._writer.raw_connection()
+        try:
+            yield connection.driver_connection
+        finally:
+            connection.close()
 
     def announce(self, socket: str) -> None:
         """Let commands know at which socket this instance answers."""
@@ -239,6 +229,7 @@ class Database:
             self.lost = False
         if self.rewound:
             self._begin_session()
+            self._forget(COPY)
             self.rewound = False
 
     def close(self) -> None:

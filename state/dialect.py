@@ -6,6 +6,7 @@ values (ledger, settlements, stock), the order of a CROSS JOIN (stock), `PRAGMA 
 """
 
 import sqlite3
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -21,16 +22,48 @@ REPEATED_INDEX = "INDEXED BY listing_repeated"
 REFUSED_INDEX = "INDEXED BY listing_refused"
 ZEROED_INDEX = "INDEXED BY stock_zeroed"
 MISSING_INDEX = "INDEXED BY stock_missing"
-WAL_RESET_FIXED_IN = (3, 51, 3)
-WAL_RESET_BACKPORTS = {(3, 44): 6, (3, 50): 7}
 
 
-def has_wal_reset_fault(version: tuple[int, int, int]) -> bool:
-    """Tell whether this SQLite can corrupt a WAL that two connections write or checkpoint at once."""
-    backport = WAL_RESET_BACKPORTS.get(version[:2])
-    if backport is not None and version[2] >= backport:
-        return False
-    return version < WAL_RESET_FIXED_IN
+@dataclass(frozen=True, slots=True)
+class KnownFault:
+    """A fault of SQLite that can damage a database, as sqlite.org documents it; `needs`: what sets it off.
+
+    It came with `since` and went with `mended`; `backports` are the releases of older lines that mended it.
+    """
+
+    name: str
+    needs: str
+    since: tuple[int, int, int]
+    mended_in: tuple[int, int, int]
+    backports: tuple[tuple[int, int, int], ...] = ()
+
+    @property
+    def mended(self) -> str:
+        """The releases that mended it, in words."""
+        return ", ".join(".".join(map(str, one)) for one in sorted((*self.backports, self.mended_in)))
+
+    def concerns(self, version: tuple[int, int, int]) -> bool:
+        """Tell whether this SQLite has it."""
+        if any(version[:2] == one[:2] and version >= one for one in self.backports):
+            return False
+        return self.since <= version < self.mended_in
+
+
+KNOWN_FAULTS = (
+    KnownFault(
+        name="WAL reset",
+        needs="damages a WAL that two connections write or checkpoint at the same instant",
+        since=(3, 7, 0),
+        mended_in=(3, 51, 3),
+        backports=((3, 44, 6), (3, 50, 7)),
+    ),
+    KnownFault(
+        name="savepoints in memory",
+        needs="damages a database when a savepoint is rolled back under temp_store=MEMORY",
+        since=(3, 35, 0),
+        mended_in=(3, 37, 2),
+    ),
+)
 
 
 def connect(path: Path, *, readonly: bool) -> sqlite3.Connection:
@@ -44,11 +77,43 @@ def connect(path: Path, *, readonly: bool) -> sqlite3.Connection:
         check_same_thread=False,
     )
     if not readonly:
+        if not connection.execute("PRAGMA page_count").fetchone()[0]:  # others take it when they are rebuilt
+            connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA journal_size_limit=67108864")
     return connection
+
+
+def gives_room_back(connection: sqlite3.Connection) -> bool:
+    """Tell whether a database can give free pages back; one made before that was asked for cannot."""
+    return bool(connection.execute("PRAGMA auto_vacuum").fetchone()[0])
+
+
+def rebuild(connection: sqlite3.Connection) -> None:
+    """Write the whole database anew, such that it gives room back from then on."""
+    connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
+    connection.execute("VACUUM")
+
+
+def give_pages_back(connection: sqlite3.Connection, pages: int) -> None:
+    """Give so many free pages back to the file system, in a transaction of their own."""
+    # Each step gives one page and no row; only a script is stepped on until it is done.
+    connection.executescript(f"PRAGMA incremental_vacuum({pages})")
+
+
+def truncate_wal(connection: sqlite3.Connection) -> bool:
+    """Bring the journal into the database and make its file empty; False where a reader still needs it.
+
+    It waits for no reader.
+    """
+    connection.execute("PRAGMA busy_timeout=0")
+    try:
+        busy: int = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    finally:
+        connection.execute(f"PRAGMA busy_timeout={int(BUSY_TIMEOUT_SECONDS * 1000)}")
+    return not busy
 
 
 def writing_engine(path: Path) -> Engine:

@@ -18,15 +18,15 @@ class Stretch:
     accepted: int
     failed: int
     put_off: int
-    waited_rows: int = 0
-    waited_ms: int = 0
+    waited_rows: int
+    waited_ms: int
 
 
 def pushed_by_stretch(connection: Connection, channel_id: int, *, since: int, length: int) -> list[Stretch]:
     """Sum up a channel's pushes since then, by stretches of `length` ms, without those that are empty."""
     rows = connection.exec_driver_sql(
         "SELECT (started_at - :since) / :length, count(*), sum(accepted), sum(rejected + unknown),"
-        " sum(deferred)"
+        " sum(deferred), sum(waited_rows), sum(waited_total)"
         " FROM push INDEXED BY push_by_channel"
         " WHERE channel_id = :channel AND id >= :first AND started_at >= :since GROUP BY 1 ORDER BY 1",
         {

@@ -121,6 +121,14 @@ def channels(connection: Connection) -> list[ChannelRow]:
     ]
 
 
+def announced_paces(connection: Connection) -> dict[str, float]:
+    """Tell by channel the pace per second that its marketplace's answers to pushes last announced."""
+    rows = connection.exec_driver_sql(
+        "SELECT name, pace_per_second FROM channel WHERE active AND pace_per_second IS NOT NULL"
+    )
+    return {name: float(pace) for name, pace in rows}
+
+
 def sources(connection: Connection) -> list[SourceRow]:
     """List the configured sources, by name."""
     levels = {

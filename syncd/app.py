@@ -26,8 +26,10 @@ from syncd.lane import Lane
 from syncd.lane_watch import LaneWatch
 from syncd.logs import get_logger
 from syncd.made import PACE_KEYS, channel_pacer, channel_plan, make_feed, settling_ms, source_terms
+from syncd.metrics.counting import Metrics
 from syncd.sources.rows import SourceUnreachable
 from syncd.timekeeping import Timekeeping
+from syncd.vitals import Vitals
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,7 @@ class World:
     transport: httpx.AsyncBaseTransport | None = None
     state: Path | None = None
     rehearsal: bool = False
+    metrics: Metrics = field(default_factory=Metrics)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,7 @@ class App:
     progress: Progress
     refused: Refused | None = None
     """The last configuration that was not taken over, until one is."""
+    vitals: Vitals = field(init=False)
     config: Config = field(init=False)
     book: StockBook = field(init=False)
     timekeeping: Timekeeping = field(init=False)
@@ -76,6 +80,14 @@ class App:
     lanes: dict[str, Lane] = field(default_factory=dict)
     connectors: list[Connector] = field(default_factory=list)
     channel_ids: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.vitals = Vitals(self.progress, self.world.clock.monotonic)
+
+    @property
+    def metrics(self) -> Metrics:
+        """What the process counts; it outlives this app."""
+        return self.world.metrics
 
     def wake_lanes(self) -> None:
         """Let every lane look again at what is due."""
@@ -95,7 +107,7 @@ class App:
         """Take over that the wall clock was set, if it was: what waits is moved along."""
         if await self.timekeeping.mind():
             for lane in self.lanes.values():
-                lane.wake()
+                lane.clock_was_set()
 
     async def disconnect(self) -> None:
         """Close connections and sources; nothing may be running any more."""
@@ -192,7 +204,15 @@ async def _assemble(app: App, config: Config, connectors: Connectors) -> None:
     await _meet_the_configuration(app, plans, stale)
     await app.timekeeping.begin()
     parts = IntakeParts(
-        database, registry, app.imports, app.book, world.clock, world.blocking, app.wake_lanes, app.progress
+        database,
+        registry,
+        app.imports,
+        app.book,
+        world.clock,
+        world.blocking,
+        app.wake_lanes,
+        world.metrics,
+        app.progress,
     )
     for name, source in config.sources.items():
         app.feeds[name] = make_feed(
@@ -311,6 +331,7 @@ def _connect(app: App, plans: dict[int, ChannelPlan], connectors: Connectors) ->
                 registry=app.registry,
                 clock=app.world.clock,
                 chance=app.world.chance,
+                metrics=app.metrics.channel(channel.name),
                 watch=LaneWatch(app.progress, app.world.clock, plan.name, channel.limits.timeout),
             )
         )

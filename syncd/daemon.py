@@ -9,7 +9,7 @@ from typing import Any
 
 from state.database import DatabaseError
 from syncd import __version__
-from syncd.app import App, World, open_app, remake_app
+from syncd.app import App, Connectors, World, open_app, remake_app
 from syncd.config.model import Config
 from syncd.control import ControlServer, Tell, socket_path
 from syncd.core.progress import Progress
@@ -22,13 +22,13 @@ from syncd.pulse import Pulse
 from syncd.reloading import (
     ConfigurationReloaded,
     Load,
-    Successor,
     load_successor,
     note_accepted,
     note_refused,
 )
 from syncd.signals import Signals
 from syncd.state_trouble import state_trouble
+from syncd.web.health import health_routes
 from syncd.web.server import WebServer
 
 LONGEST_MIGRATION_SECONDS = 1800.0
@@ -71,6 +71,7 @@ async def run_daemon(
         app = await _open(config, world, signals, notifier)
     if app is None:
         return
+    world.metrics.watch_process()
     with _in_words(path, notifier, opening=False):
         try:
             await Daemon(app, load, signals, notifier, socket_path(path, runtime_directory)).run()
@@ -133,7 +134,7 @@ class Daemon:
         self._fault: BaseException | None = None
         self._operations = Operations(app, daemon=True)
         self._control = ControlServer(control_socket, self.handle)
-        self._web = WebServer(lambda: self._app, self.handle)
+        self._web = WebServer(self._present, self.handle, health_routes(self._present))
         self._generation = Generation(app, self._fail)
         self._runs = asyncio.Event()
         self._reload: asyncio.Task[dict[str, Any]] | None = None
@@ -204,34 +205,37 @@ class Daemon:
         self._notifier.reloading()
         try:
             successor = await load_successor(self._app, self._load)
-            if successor is not None:
-                await self._swap(successor)
+            changed = successor.config != self._app.config
+            if successor.connectors is not None:
+                await self._swap(successor.config, successor.connectors)
+            self._app.config = successor.config
         except ConfigError as error:
             note_refused(self._app, error)
             return {"problems": [str(problem) for problem in error.problems]}
         else:
             note_accepted(self._app)
-            event = "configuration_unchanged" if successor is None else "configuration_reloaded"
+            self._app.metrics.configuration_taken(self._app.world.clock.wall())
+            self._web.reload()
+            event = "configuration_reloaded" if changed else "configuration_unchanged"
             self._log.info(event, **self._counts())
-            return {"problems": [], "changed": successor is not None}
+            return {"problems": [], "changed": changed}
         finally:
             if not self._stop.is_set():
                 self._notifier.ready()
 
-    async def _swap(self, successor: Successor) -> None:
+    async def _swap(self, config: Config, connectors: Connectors) -> None:
         """End what runs by the old configuration, then let the new one run on the same open state."""
         self._runs.clear()
         try:
             await self._generation.finish_looks()
             await self._generation.finish()
-            await remake_app(self._app, successor.config, successor.connectors)
+            await remake_app(self._app, config, connectors)
         except BaseException:
-            await successor.connectors.aclose()
+            await connectors.aclose()
             raise
         self._generation = Generation(self._app, self._fail)
         self._generation.start()
         self._runs.set()
-        self._web.reload()
 
     async def _follow_hangups(self) -> None:
         while True:
@@ -263,6 +267,7 @@ class Daemon:
 
     async def _finish(self, others: "list[asyncio.Task[Any]]") -> None:
         """Take nothing more; let the lanes finish what is in flight, within a bound."""
+        self._app.vitals.stopping = True
         self._notifier.stopping()
         told = "stopping" if self._fault is None else f"ended by a fault: {type(self._fault).__name__}"
         self._notifier.status(told)
@@ -273,6 +278,9 @@ class Daemon:
         await self._control.stop()
         await self._generation.finish()
         self._log.info("daemon_stopped")
+
+    def _present(self) -> App:
+        return self._app
 
     def _look_first_soon(self) -> None:
         self._generation.look_first_soon()

@@ -3,17 +3,16 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from state.database import DatabaseError
-from state.housekeeping import forget_old, forget_old_imports, optimize
 from syncd.alerts.alerting import Alerting
 from syncd.app import App
 from syncd.config.model import DropSource
 from syncd.feeds import Feed
+from syncd.housekeeping import Housekeeping
 from syncd.logs import get_logger
 from syncd.reconciling import StaleSource, require_fresh
 from syncd.scheduler import Schedule, Work
@@ -22,8 +21,8 @@ from syncd.watching import folder_hints
 T = TypeVar("T")
 FINISH_SECONDS = 30.0
 MARK_EVERY_SECONDS = 60.0
-KEEP_HISTORY = timedelta(days=30)
 HOUSEKEEPING_AT = "04:20"
+WATCH_ROOM_SECONDS = 60.0
 LOOK_FIRST_STEP_SECONDS = 1.0
 LONGEST_LOOK_FIRST_SECONDS = 60.0
 SCHEDULE = "the schedule"
@@ -40,6 +39,7 @@ class Generation:
         self._stop = asyncio.Event()
         self._failed_looks: dict[str, str] = {}
         self._schedule = Schedule(app.world.clock, self._unharmed(app.mind_the_clock))
+        self._house = Housekeeping(app)
         self._asked: set[asyncio.Future[Any]] = set()
         self._others: list[asyncio.Task[None]] = []
         self._looking_first: asyncio.Task[None] | None = None
@@ -123,7 +123,8 @@ class Generation:
             seconds = source.scan if isinstance(source, DropSource) else source.poll
             self._schedule.every(seconds, self._unharmed(partial(self.look, feed)), f"look at {name}")
         self._schedule.every(MARK_EVERY_SECONDS, self._unharmed(self._mark), "mark")
-        self._schedule.at(HOUSEKEEPING_AT, self._unharmed(self._keep_house), "housekeeping")
+        self._schedule.at(HOUSEKEEPING_AT, self._unharmed(self._house.keep), "housekeeping")
+        self._schedule.every(WATCH_ROOM_SECONDS, self._unharmed(self._house.watch_room), "room")
         if config.reconcile.full_at:
             self._schedule.at(config.reconcile.full_at, self._unharmed(self._assert_all), "full reconcile")
 
@@ -142,8 +143,11 @@ class Generation:
         return unharmed
 
     async def _first_look(self) -> None:
-        """Take in what waited for the start."""
+        """Take in what waited for the start; then do what housekeeping was missed while nothing ran."""
+        await self._unharmed(self._house.watch_room)()
         await asyncio.gather(*(self.look(feed) for feed in self._app.feeds.values()))
+        self._app.vitals.looked = True
+        await self._unharmed(self._house.keep_if_missed)()
 
     async def look(self, feed: Feed) -> None:
         """Look at a source. A fault of ours costs this source only; one of the state database all."""
@@ -212,7 +216,13 @@ class Generation:
             self._log.error("full_reconcile_refused", reason=str(stale))
             return
         self._log.info("full_reconcile_started", channels=len(names))
-        await self._app.assert_anew(names)
+        try:
+            await self.do(self._app.assert_anew(names))
+        except asyncio.CancelledError:
+            self._log.warning(
+                "full_reconcile_interrupted", reason="not every listing is asserted: the next one does"
+            )
+            raise
 
     async def _mark(self) -> None:
         self._expect_mark()
@@ -221,16 +231,3 @@ class Generation:
 
     def _expect_mark(self) -> None:
         self._app.progress.expect(SCHEDULE, self._app.world.clock.monotonic(), MARK_EVERY_SECONDS)
-
-    async def _keep_house(self) -> None:
-        before = self._app.world.clock.now() - int(KEEP_HISTORY.total_seconds() * 1000)
-        pushes = 0
-        for count in forget_old(self._app.database, before):
-            pushes += count
-            await asyncio.sleep(0)
-        imports = forget_old_imports(self._app.database, before)
-        optimize(self._app.database)
-        files = 0
-        for feed in self._app.feeds.values():
-            files += await feed.delete_old()
-        self._log.info("history_pruned", pushes=pushes, imports=imports, files=files)

@@ -22,6 +22,7 @@ from syncd.core.guards import WINDOW_MS, looks_wrong, too_many_bad
 from syncd.core.progress import Progress
 from syncd.incoming import Incoming, SourceTerms, Verdict, is_cut_off_hold, record_of
 from syncd.logs import get_logger
+from syncd.metrics.counting import Metrics
 from syncd.sources.rows import BadRow, ReadReport, SourceUnreachable, SourceUnreadable, shown
 
 __all__ = ["Incoming", "Intake", "IntakeParts", "SourceTerms", "Verdict", "see_out"]
@@ -49,6 +50,7 @@ class IntakeParts:
     clock: Clock
     blocking: Blocking
     applied: Callable[[], None]
+    metrics: Metrics
     progress: Progress = field(default_factory=Progress)
 
 
@@ -60,12 +62,20 @@ class Intake:
         self._terms = terms
         self._parts = parts
         self._log = get_logger("intake").bind(source=terms.name)
+        self._metrics = parts.metrics.source(terms.name)
 
     async def take(self, incoming: Incoming) -> Verdict:
         """Read, compare, judge and store one import.
 
         Raises `SourceUnreachable` where it cannot be read now: nothing is known of it then.
         """
+        began = self._parts.clock.monotonic()
+        verdict = await self._take(incoming)
+        seconds = self._parts.clock.monotonic() - began
+        self._metrics.read(seconds, verdict.report.rows, verdict.report.bad)
+        return verdict
+
+    async def _take(self, incoming: Incoming) -> Verdict:
         early = self._needless(incoming)
         if early is not None:
             return self._close(incoming, early)
@@ -272,13 +282,15 @@ class Intake:
         return self._parts.imports.record(entry, verdict.largest)
 
     def _report(self, incoming: Incoming, verdict: Verdict) -> None:
+        changed = verdict.comparison.changed if verdict.comparison else 0
+        self._metrics.concluded(verdict.state, changed)
         event = f"import_{verdict.state}"
         facts = {
             "import_id": verdict.import_id,
             "name": incoming.name,
             "rows": verdict.report.rows,
             "bad": verdict.report.bad,
-            "changed": verdict.comparison.changed if verdict.comparison else 0,
+            "changed": changed,
         }
         if verdict.reason:
             facts["reason"] = verdict.reason

@@ -6,6 +6,7 @@ lets the delivery send it. Several requests may be in flight, never two with one
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 
 from connectors.errors import (
     AuthenticationExpired,
@@ -62,6 +63,16 @@ class Lane:
     def pacer(self) -> Pacer:
         """The channel's pace."""
         return self._parts.pacer
+
+    @property
+    def clock_offset(self) -> float | None:
+        """Seconds that the marketplace's clock is ahead of ours; None while that is not known."""
+        return self._delivery.clock_offset.seconds
+
+    def clock_was_set(self) -> None:
+        """Forget how our clock stood to the marketplace's, and look again at what is due."""
+        self._delivery.clock_offset.forget()
+        self.wake()
 
     def wake(self) -> None:
         """Look again at what is due: something changed."""
@@ -138,13 +149,13 @@ class Lane:
             self._wake.clear()
             now = self._parts.clock.monotonic()
             if len(self._tasks) >= self._parts.in_flight:
-                await self._pause(LONGEST_IDLE_SECONDS)
+                await self._parts.watch.wait(self._wake, LONGEST_IDLE_SECONDS)
             elif not (due := self._agenda.count_due(self._most_rows())):
                 if self._once and not self.has_work():
                     return True
-                await self._pause(self._agenda.idle_seconds())
+                await self._parts.watch.wait(self._wake, self._agenda.idle_seconds())
             elif (delay := pacer.wait(min(due, self._rows_now(now)), now, self.name)) > 0:
-                await self._pause(delay)
+                await self._parts.watch.wait(self._wake, delay)
             elif (push := self._begin(self._rows_now(now))) is not None:
                 task = asyncio.create_task(self._delivery.deliver(push))
                 self._tasks.add(task)
@@ -201,10 +212,6 @@ class Lane:
         self._held = False
         self._parts.registry.release_channel(self.channel_id)
 
-    async def _pause(self, seconds: float) -> None:
-        """Wait so many seconds, or until woken."""
-        await self._parts.watch.wait(self._wake, seconds)
-
     async def _until_released_or(self, seconds: float) -> bool:
         """Wait so many seconds, or until released or stopped; tell whether it was released."""
         until = self._parts.clock.monotonic() + seconds
@@ -213,12 +220,8 @@ class Lane:
             if left <= 0:
                 break
             self._wake.clear()
-            await self._pause(left)
+            await self._parts.watch.wait(self._wake, left)
         return not self._held
-
-    async def _sleep(self, seconds: float) -> None:
-        """Wait so many seconds, or until stopped."""
-        await self._parts.watch.wait(self._stop, seconds)
 
     def has_work(self, skus: Sequence[str] | None = None) -> bool:
         """Tell whether anything (of these SKUs) is under way, may be pushed, or may be before long.
@@ -298,7 +301,7 @@ class Lane:
             probe,
             first=trouble,
             delay=lambda: channel_delay(self.setbacks.strain, self._parts.chance()),
-            sleep=self._sleep,
+            sleep=partial(self._parts.watch.wait, self._stop),
             give_up=lambda: self._stop.is_set() or (self._once and self.gave_up is not None),
         )
         if works:
@@ -337,7 +340,7 @@ class Lane:
         pacer, clock = self._parts.pacer, self._parts.clock
         rows = min(limit, pacer.rows_per_request)
         while (delay := pacer.wait(rows, clock.monotonic(), self.name)) > 0 and not self._stop.is_set():
-            await self._sleep(delay)
+            await self._parts.watch.wait(self._stop, delay)
             rows = min(limit, pacer.rows_per_request)
         push = None if self._stop.is_set() else self._begin(rows)
         self._parts.watch.rest()

@@ -3,10 +3,9 @@
 import asyncio
 from contextlib import AbstractContextManager
 
-from syncd.clock import Clock
+from syncd.clock import Clock, wait_for_event
 from syncd.core.progress import Progress
 
-SHORTEST_PAUSE_SECONDS = 0.001
 MOST_REQUESTS_A_CALL = 4
 """What a connector may have to send for one push: a token, the push, and both again."""
 
@@ -23,13 +22,8 @@ class LaneWatch:
 
     async def wait(self, event: asyncio.Event, seconds: float) -> None:
         """Wait so many seconds, or for an event."""
-        seconds = max(seconds, SHORTEST_PAUSE_SECONDS)
         self._progress.expect(self._name, self._clock.monotonic(), seconds)
-        try:
-            async with asyncio.timeout(seconds):
-                await event.wait()
-        except TimeoutError:
-            return
+        await wait_for_event(event, seconds)
 
     def rest(self) -> None:
         """Let the calls under way be watched instead of the lane: it waits for their end, or has ended."""

@@ -1,5 +1,6 @@
 """What a person may ask for, with or without a running daemon: reconcile, retry, approve, reject."""
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any, Protocol
@@ -7,11 +8,13 @@ from typing import Any, Protocol
 from state.import_details import effect_of
 from state.records import ImportState
 from state.tables import Import
+from syncd import __version__
 from syncd.app import App
 from syncd.audit import RECORDED, recorded
 from syncd.control import Tell
 from syncd.errors import WrongUsage
 from syncd.reconciling import Summary, Wish, channels_in_scope, reconcile
+from syncd.times import rfc3339
 
 
 class Do(Protocol):
@@ -31,6 +34,7 @@ class Operations:
         """`daemon`: lanes and feeds run already."""
         self._app = app
         self._daemon = daemon
+        self._started_at = app.world.clock.now()
 
     async def handle(
         self,
@@ -57,6 +61,13 @@ class Operations:
         match verb:
             case "ping":
                 return {"ok": True}
+            case "about":
+                return {
+                    "version": __version__,
+                    "configuration": self._app.config.fingerprint,
+                    "started_at": rfc3339(self._started_at),
+                    "pid": os.getpid(),
+                }
             case "reconcile":
                 wish = Wish(
                     full=bool(parameters.get("full")),

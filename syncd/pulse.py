@@ -48,6 +48,7 @@ class Pulse:
             before = clock.monotonic(), clock.wall()
             await asyncio.sleep(self._step)
             stopped = clock.monotonic() - before[0] - self._step
+            self._app.metrics.pulsed(stopped)
             seconds = max(stopped, clock.wall() - before[1] - self._step)
             if seconds > STANDSTILL_SECONDS:
                 self._log.warning("daemon_stood_still", seconds=round(seconds, 1))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from state import refused
 from syncd import logs
 from syncd.app import App, Connectors, Refused
-from syncd.config.model import Config
+from syncd.config.model import Config, LoggingConfig
 from syncd.errors import ConfigError, Problem, SyncdError
 from syncd.intake import see_out
 
@@ -23,14 +23,14 @@ class ConfigurationReloaded(SyncdError):
 
 @dataclass(frozen=True, slots=True)
 class Successor:
-    """A configuration that can be taken over, with its connectors."""
+    """A configuration that can be taken over, with its connectors: None where what runs may go on."""
 
     config: Config
-    connectors: Connectors
+    connectors: Connectors | None
 
 
-async def load_successor(app: App, load: Load) -> Successor | None:
-    """Load the configuration that is to follow; None where it says what is known already.
+async def load_successor(app: App, load: Load) -> Successor:
+    """Load the configuration that is to follow.
 
     Raises `ConfigError` where it cannot be used, or not without a restart.
     """
@@ -48,11 +48,10 @@ async def load_successor(app: App, load: Load) -> Successor | None:
         raise ConfigError(problems)
     for warning in config.warnings:
         _log.warning("configuration_doubtful", reason=warning)
+    goes_on = _what_runs(config) == _what_runs(app.config)
+    connectors = None if goes_on else _connectors(app, config)
     logs.configure(config.logging.format, config.logging.level)
-    if _all_but_logging(config) == _all_but_logging(app.config):
-        app.config = config
-        return None
-    return Successor(config, _connectors(app, config))
+    return Successor(config, connectors)
 
 
 def needs_restart(old: Config, new: Config) -> list[Problem]:
@@ -62,13 +61,12 @@ def needs_restart(old: Config, new: Config) -> list[Problem]:
         problems.append(
             Problem("state.url", f"the ledger in {old.state.path} is open: restart syncd to change it")
         )
-    if new.server != old.server:
-        problems.append(Problem("server.listen", "the address is in use: restart syncd to change it"))
     return problems
 
 
-def _all_but_logging(config: Config) -> Config:
-    return replace(config, logging=type(config.logging)(), warnings=())
+def _what_runs(config: Config) -> Config:
+    """Leave out what changes without an end of lanes and feeds."""
+    return replace(config, logging=LoggingConfig(), server=type(config.server)(), warnings=())
 
 
 def _connectors(app: App, config: Config) -> Connectors:
@@ -86,6 +84,7 @@ def note_refused(app: App, error: ConfigError) -> None:
     """Say that a configuration is not taken over, here and wherever the state is asked."""
     problems = tuple(logs.hide_secrets(str(problem)) for problem in error.problems)
     _log.error("configuration_refused", problems=list(problems), reason="the old one stays in force")
+    app.metrics.configuration_refused()
     app.refused = Refused(app.world.clock.now(), problems)
     refused.note_refused(app.database, app.refused.at, problems)
 

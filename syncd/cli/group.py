@@ -25,6 +25,7 @@ COMMANDS = {
     "why": "Tell why each channel shows what it shows of one SKU.",
     "retry": "Make failed listings due now.",
     "imports": "List what came in; approve or reject what is held.",
+    "backup": "Copy the state to a file, beside a running daemon.",
     "check": "Find out what is wrong or missing before it hurts.",
     "init": "Write a commented syncd.toml to start from.",
     "demo": "Show it all against simulated marketplaces.",

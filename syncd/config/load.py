@@ -1,5 +1,6 @@
 """Read syncd.toml into a `Config`, or say everything that is wrong with it at once."""
 
+import hashlib
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,6 +17,7 @@ from syncd.config.model import (
     ChannelConfig,
     Config,
     DropSource,
+    HistoryConfig,
     LoggingConfig,
     ReconcileConfig,
     SourceConfig,
@@ -29,7 +31,7 @@ from syncd.errors import ConfigError, Problem
 SYSTEM_CONFIG = Path("/etc/syncd/syncd.toml")
 """Where the configuration of a system service stands."""
 
-_TABLES = ("state", "server", "logging", "sources", "channels", "reconcile", "alerts")
+_TABLES = ("state", "server", "logging", "history", "sources", "channels", "reconcile", "alerts")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
@@ -77,7 +79,8 @@ def load_config(
     config = _build(document, base, context, load_plugin, report)
     if report.problems:
         raise ConfigError(report.problems, path=path)
-    return replace(config, warnings=tuple(_warnings(document, config, path)))
+    warnings = tuple(_warnings(document, config, path))
+    return replace(config, warnings=warnings, fingerprint=_fingerprint(text))
 
 
 def secrets_of(config: Config) -> list[str]:
@@ -85,6 +88,13 @@ def secrets_of(config: Config) -> list[str]:
     holders: list[BaseModel] = [config.server, *(channel.settings for channel in config.channels.values())]
     ours = [secret for holder in holders for _, secret in _secrets_in(holder)]
     return ours + secrets_of_alerts(config.alerts)
+
+
+def named_secrets(config: Config) -> Iterator[tuple[str, str]]:
+    """Yield every secret that the channels hold, with its key in the file."""
+    for name, channel in config.channels.items():
+        for key, secret in _secrets_in(channel.settings):
+            yield f"channels.{name}.{key}", secret
 
 
 def _read(path: Path) -> str:
@@ -100,6 +110,11 @@ def _read(path: Path) -> str:
         line = text.count("\n", 0, bad.start()) + 1
         problem = Problem("", "is not UTF-8 text: save it again with that encoding", line)
     raise ConfigError([problem], path=path)
+
+
+def _fingerprint(text: str) -> str:
+    """Tell one text from another; too short to tell anything of the secrets in it."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _parse(text: str, path: Path) -> dict[str, Any]:
@@ -135,6 +150,7 @@ def _build(
         ServerConfig, document.get("server", {}), ("server",), context, may_hold_secrets=True
     )
     logging = report.validated(LoggingConfig, document.get("logging", {}), ("logging",), context)
+    history = report.validated(HistoryConfig, document.get("history", {}), ("history",), context)
     reconcile = report.validated(ReconcileConfig, document.get("reconcile", {}), ("reconcile",), context)
     alerts = report.validated(
         AlertsConfig, document.get("alerts", {}), ("alerts",), context, may_hold_secrets=True
@@ -169,6 +185,7 @@ def _build(
         state=state or StateConfig(),
         server=server or ServerConfig(),
         logging=logging or LoggingConfig(),
+        history=history or HistoryConfig(),
         sources=sources,
         channels=channels,
         reconcile=reconcile or ReconcileConfig(),

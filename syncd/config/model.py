@@ -69,6 +69,15 @@ class LoggingConfig(Table):
     """The least that is written."""
 
 
+class HistoryConfig(Table):
+    """How much of the past is remembered: whichever of both ends first."""
+
+    keep: Seconds = 30 * 24 * 3600.0
+    """For so long: attempts, what stock levels were, and the records of imports."""
+    max_rows: int = Field(default=5_000_000, ge=1_000, le=_MOST_UNITS)
+    """So many attempts at most, and as many past values of stock levels."""
+
+
 class GuardConfig(Table):
     """Shares beyond which an import is held, or its file rejected; `off` turns a guard off."""
 
@@ -313,14 +322,21 @@ class ChannelConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """The whole configuration. `warnings` are for the operator: it loads, but something wants a look."""
+    """The whole configuration.
+
+    `warnings` are for the operator: it loads, but something wants a look; each says what, and behind its last
+    colon what to do.
+    """
 
     base_directory: Path
     state: StateConfig = field(default_factory=StateConfig)
     server: ServerConfig = field(default_factory=ServerConfig)
     logging: LoggingConfig = field(default_factory=LoggingConfig)
+    history: HistoryConfig = field(default_factory=HistoryConfig)
     sources: Mapping[str, SourceConfig] = field(default_factory=dict)
     channels: Mapping[str, ChannelConfig] = field(default_factory=dict)
     reconcile: ReconcileConfig = field(default_factory=ReconcileConfig)
     alerts: AlertsConfig = field(default_factory=AlertsConfig)
     warnings: tuple[str, ...] = ()
+    fingerprint: str = ""
+    """Differs where the text of the file differs."""

@@ -1,1 +1,1 @@
-"""The status page: how all stands, for people who look at it rarely, and what they may do about it."""
+"""What the daemon serves over HTTP: the status page, metrics, whether it is well."""

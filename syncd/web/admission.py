@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import Enum
 from urllib.parse import urlsplit
 
-OPEN_PATHS = frozenset({"/login", "/healthz"})
+OPEN_PATHS = frozenset({"/login", "/healthz", "/readyz"})
 OPEN_FOLDER = "/static/"
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 READING = frozenset({"GET", "HEAD"})
@@ -17,6 +17,7 @@ class Pass(Enum):
     NONE = "none"
     SESSION = "session"
     TOKEN = "token"  # noqa: S105 (a word, no token)
+    WRONG_TOKEN = "wrong token"  # noqa: S105 (words, no token)
 
 
 class Verdict(Enum):
@@ -54,19 +55,25 @@ class Knock:
 
 def judge(knock: Knock, door: Door) -> Verdict:
     """Tell what becomes of a request."""
+    far = not door.local or knock.proxied
     if knock.method not in READING | {"POST"}:
         return Verdict.WRONG_METHOD
-    far = not door.local or knock.proxied
     if not far and _name_of(knock.host) not in LOCAL_NAMES | {door.host}:
         return Verdict.WRONG_HOST
+    if knock.shown is Pass.WRONG_TOKEN:
+        return Verdict.MUST_LOG_IN
     # A bearer's token is never sent by a browser on its own.
     if knock.method == "POST" and knock.shown is not Pass.TOKEN and not is_same_site(knock):
         return Verdict.CROSS_SITE
-    if knock.shown is not Pass.NONE or knock.path in OPEN_PATHS or knock.path.startswith(OPEN_FOLDER):
-        return Verdict.ADMITTED
-    if knock.method == "POST" or far:
+    if _needs_token(knock, far=far):
         return Verdict.MUST_LOG_IN if door.locked else Verdict.NO_TOKEN
     return Verdict.ADMITTED
+
+
+def _needs_token(knock: Knock, *, far: bool) -> bool:
+    if knock.shown is not Pass.NONE or knock.path in OPEN_PATHS or knock.path.startswith(OPEN_FOLDER):
+        return False
+    return far or knock.method == "POST"
 
 
 def is_same_site(knock: Knock) -> bool:

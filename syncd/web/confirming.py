@@ -25,7 +25,10 @@ def question_of(wanted: Wanted, overview: Overview, app: App) -> Question | None
     """Ask whether it is really wanted; None where there is nothing (any more) to do it to."""
     if wanted.verb in {"approve", "reject"}:
         held = next((one for one in overview.held if one.detail.id == wanted.parameters["id"]), None)
-        return None if held is None else _about_import(wanted.verb, held)
+        if held is None:
+            return None
+        source = app.config.sources.get(held.detail.source)
+        return _about_import(wanted.verb, held, "keep" if source is None else source.missing)
     names = wanted.parameters["channels"]
     if len(names) != 1 or names[0] not in app.lanes:
         return None
@@ -34,7 +37,7 @@ def question_of(wanted: Wanted, overview: Overview, app: App) -> Question | None
     return _about_reconcile(names[0], overview, app, full=bool(wanted.parameters.get("full")))
 
 
-def _about_import(verb: str, held: HeldImport) -> Question:
+def _about_import(verb: str, held: HeldImport, missing: str) -> Question:
     detail = held.detail
     if verb == "reject":
         stays = [f"{plural(detail.decreased, 'decrease')} of it took effect already, and stay."]
@@ -57,8 +60,8 @@ def _about_import(verb: str, held: HeldImport) -> Question:
                 f"It changes {plural(touched, 'stock level')} at once: {detail.zeroed:,} to zero,"
                 f" {detail.down:,} down, {detail.up:,} up, {detail.new:,} new."
             ),
-            f"{detail.missing:,} with stock are not in it.",
-            f"All units: {detail.units_before:,} before, {detail.units_after:,} after.",
+            *([_about_missing(detail.missing, missing)] if detail.missing else []),
+            f"Units: {detail.units_before:,} before, {detail.units_after:,} in it.",
             f"It was held because: {detail.reason}",
         ],
         f"Approve import {detail.id}",
@@ -66,6 +69,11 @@ def _about_import(verb: str, held: HeldImport) -> Question:
         grave=True,
         held=held,
     )
+
+
+def _about_missing(count: int, missing: str) -> str:
+    fate = 'missing = "zero" takes them to zero' if missing == "zero" else "their stock stays as it is"
+    return f"{plural(count, 'stock level')} above zero {'is' if count == 1 else 'are'} not in it: {fate}."
 
 
 def _about_retry(name: str, overview: Overview) -> Question:

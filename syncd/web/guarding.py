@@ -9,6 +9,7 @@ from http.cookies import CookieError, SimpleCookie
 from urllib.parse import quote
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -69,7 +70,7 @@ class Visitor:
     @property
     def may_act(self) -> bool:
         """Whether the token was shown."""
-        return self.shown is not Pass.NONE
+        return self.shown in {Pass.SESSION, Pass.TOKEN}
 
 
 class Guard:
@@ -102,6 +103,8 @@ class Guard:
             limit = None if scope["path"] in STREAMS else ANSWER_SECONDS
             async with asyncio.timeout(limit):
                 await self._answer(scope, receive, send_safely)
+        except ClientDisconnect:
+            pass  # nobody is there to be told
         except TimeoutError:
             self._log.warning("page_timed_out", path=scope["path"])
         except Exception:  # noqa: BLE001 (a page that fails must not end the daemon)
@@ -129,10 +132,7 @@ class Guard:
         verdict = judge(knock, self._door())
         if verdict is Verdict.ADMITTED:
             scope.setdefault("state", {})["visitor"] = visitor
-            try:
-                await self._application(scope, _bounded(receive), send)
-            except TooLarge:
-                await PlainTextResponse("That is too large for any form here.", 413)(scope, receive, send)
+            await self._application(scope, _bounded(receive), send)
             return
         await _refusal(verdict, knock, headers)(scope, receive, send)
 
@@ -143,7 +143,7 @@ class Guard:
         authorization = headers.get("authorization", "")
         if authorization.lower().startswith(_BEARER):
             right = self._keeper.accepts(authorization[len(_BEARER) :].strip(), address)
-            return Visitor(Pass.TOKEN if right else Pass.NONE, address, proxied=proxied, secure=secure)
+            return Visitor(Pass.TOKEN if right else Pass.WRONG_TOKEN, address, proxied=proxied, secure=secure)
         name = cookie_of(headers.get("cookie", ""), self._cookie())
         session = self._keeper.session(name)
         shown = Pass.NONE if session is None else Pass.SESSION
@@ -169,7 +169,8 @@ def too_many_guesses(wait: TooManyGuesses) -> Response:
 def _refusal(verdict: Verdict, knock: Knock, headers: Headers) -> Response:
     status, words = _REFUSALS[verdict]
     if verdict is Verdict.MUST_LOG_IN:
-        if knock.method in READING and "text/html" in headers.get("accept", ""):
+        browses = knock.method in READING and "authorization" not in headers
+        if browses and "text/html" in headers.get("accept", ""):
             return RedirectResponse(f"/login?next={quote(knock.path)}", HTTPStatus.SEE_OTHER)
         return PlainTextResponse(words, status, headers={"www-authenticate": 'Bearer realm="syncd"'})
     return PlainTextResponse(words, status)

@@ -2,13 +2,13 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import quote
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, RedirectResponse, Response, StreamingResponse
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from state.explaining import read_sku
@@ -26,19 +26,17 @@ from syncd.web.admission import Pass
 from syncd.web.files import FILES, file
 from syncd.web.forms import form_of, page_number, wanted_of, way_back
 from syncd.web.graph import HEIGHT, WIDTH, Day
-from syncd.web.guarding import Visitor, too_many_guesses
+from syncd.web.guarding import TooLarge, Visitor, too_many_guesses
 from syncd.web.overview import Overview, read_days, read_overview
 from syncd.web.readings import Readings
 from syncd.web.rendering import page
 from syncd.web.sessions import IDLE_SECONDS, Doorkeeper, TooManyGuesses, carries
+from syncd.web.streaming import Streams
 from syncd.web.verdict import judged
 
 FAILURES_A_PAGE = 50
 ATTEMPTS_SHOWN = 10
 DAYS_GOOD_SECONDS = 30.0
-LOOK_EVERY_SECONDS = 2.0
-SPEAK_EVERY_SECONDS = 14.0
-MOST_STREAMS = 30
 LONGEST_SEARCH = 200
 
 
@@ -52,8 +50,7 @@ class Pages:
         self._cookie = cookie
         self._actor = Actor(app, do)
         self._readings = Readings(lambda: app().database.path, app().world.clock.monotonic)
-        self._streams = 0
-        self._ending = asyncio.Event()
+        self.streams = Streams(self._fingerprint)
 
     def application(self, more: Sequence[BaseRoute]) -> Starlette:
         """Put the pages together, with other routes beside them."""
@@ -71,13 +68,8 @@ class Pages:
                 Route("/static/{name}", file),
                 *more,
             ],
-            exception_handlers={404: self.nothing_here, 500: self.failed},
+            exception_handlers={404: self.nothing_here, TooLarge: self.too_large, 500: self.failed},
         )
-
-    def end_streams(self) -> None:
-        """End the event streams: the server stops."""
-        self._ending.set()
-        self._ending = asyncio.Event()
 
     async def aclose(self) -> None:
         """End what is under way."""
@@ -272,31 +264,19 @@ class Pages:
         return answer
 
     async def events(self, _: Request) -> Response:
-        """Tell whenever something has changed, for pages that look again then."""
-        if self._streams >= MOST_STREAMS:
-            return PlainTextResponse("Enough pages are open: this one looks again by itself.", 503)
-        return StreamingResponse(self._changes(), media_type="text/event-stream")
+        """Tell whenever something has changed, to pages that look again then."""
+        return self.streams.answer()
 
-    async def _changes(self) -> AsyncIterator[str]:
-        ending, told, quiet = self._ending, "", 0.0
-        self._streams += 1
-        try:
-            while not ending.is_set():
-                fingerprint = (await self._overview()).fingerprint
-                if fingerprint != told:
-                    told, quiet = fingerprint, 0.0
-                    yield f"event: changed\ndata: {fingerprint}\n\n"
-                elif quiet >= SPEAK_EVERY_SECONDS:
-                    quiet = 0.0
-                    yield ": still here\n\n"
-                quiet += LOOK_EVERY_SECONDS
-                await _until_set(ending, LOOK_EVERY_SECONDS)
-        finally:
-            self._streams -= 1
+    async def _fingerprint(self) -> str:
+        return (await self._overview()).fingerprint
 
     async def nothing_here(self, request: Request, _: Exception) -> Response:
         """Answer an address that means nothing."""
         return self._message(request, "There is no such page", "The status page is at /.", 404)
+
+    async def too_large(self, request: Request, _: Exception) -> Response:
+        """Answer a form that is larger than any of ours."""
+        return self._message(request, "That is too large for any form here", "Nothing was done.", 413)
 
     async def failed(self, request: Request, _: Exception) -> Response:
         """Answer where a page of ours fails; the log has the rest."""
@@ -324,11 +304,3 @@ def _to_login(request: Request) -> Response:
 def _searchable(text: str) -> str:
     """Give a text as the database can be asked for it."""
     return text[:LONGEST_SEARCH].encode("utf-8", "replace").decode()
-
-
-async def _until_set(event: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        pass

@@ -13,8 +13,8 @@ from state.database import Reader
 T = TypeVar("T")
 
 LEAST_SECONDS = 2.0
-TIMES_ITS_COST = 10
-"""A reading that takes long is made less often: no more than this share of one processor."""
+TIMES_ITS_COST = 5
+"""A reading that takes long is made less often: its cost so many times over passes first."""
 MOST_KEPT = 64
 
 

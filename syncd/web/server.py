@@ -79,8 +79,10 @@ class WebServer:
         while True:
             changed = asyncio.create_task(self._changed.wait())
             watched = [changed, *([self._serving] if self._serving is not None else [])]
-            done, _ = await asyncio.wait(watched, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-            changed.cancel()
+            try:
+                done, _ = await asyncio.wait(watched, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                changed.cancel()
             if changed in done and self._app().config.server.listen == terms.listen:
                 self._changed.clear()
                 continue
@@ -92,7 +94,7 @@ class WebServer:
     async def _end(self) -> None:
         if self._server is None or self._serving is None:
             return
-        self._pages.end_streams()
+        self._pages.streams.end()
         self._server.stop()
         with suppress(asyncio.CancelledError):
             await self._serving

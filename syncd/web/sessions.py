@@ -40,8 +40,10 @@ class _Guesses:
     @property
     def until(self) -> float:
         """When the next may be tried: twice as long after each."""
-        beyond = self.count - FREE_GUESSES
-        return self.last + (min(2.0**beyond, LONGEST_WAIT_SECONDS) if beyond >= 0 else 0.0)
+        if self.count < FREE_GUESSES:
+            return self.last
+        doublings = min(self.count - FREE_GUESSES, 10)  # beyond that the bound holds
+        return self.last + min(2.0**doublings, LONGEST_WAIT_SECONDS)
 
 
 class Doorkeeper:

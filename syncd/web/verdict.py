@@ -11,6 +11,11 @@ from syncd.times import duration
 LONG_DUE_MS = 15 * 60 * 1000
 """Listings due for longer than this, on a channel that nothing holds up, are worth a look."""
 
+TOLD_BY_ALERTS = frozenset(
+    {"failures_many", "sold_out_waiting", "channel_unreachable", "clock_off", "disk_low", "state_lost"}
+)
+"""Alerts of what this page has no sentence of its own for."""
+
 
 class Weight(StrEnum):
     """How much it matters."""
@@ -31,6 +36,11 @@ class Trouble:
     where: str
     since: str | None = None
 
+    @property
+    def in_words(self) -> str:
+        """What is wrong, and what to do."""
+        return f"{self.what}. {self.remedy}".rstrip()
+
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
@@ -40,6 +50,16 @@ class Judgement:
     troubles: tuple[Trouble, ...]
 
     @property
+    def first(self) -> Trouble | None:
+        """The trouble that the sentence speaks of, if it speaks of one."""
+        return self.troubles[0] if self.mood == Weight.ACT else None
+
+    @property
+    def others(self) -> tuple[Trouble, ...]:
+        """The troubles that the sentence does not tell."""
+        return self.troubles[1:] if self.first is not None else self.troubles
+
+    @property
     def mood(self) -> str:
         """`act`, `look` or `well`."""
         return min((trouble.weight for trouble in self.troubles), default="well")
@@ -47,10 +67,18 @@ class Judgement:
 
 def judged(standing: Mapping[str, Any], held: Mapping[str, str], now: int) -> Judgement:
     """Judge how everything stands. `held`: by source, why its newest import is held."""
+    told_late = frozenset(
+        alert["subject"] for alert in standing["alerts"] if alert["kind"] == "sold_out_waiting"
+    )
     troubles = [
         *_refused_reload(standing),
+        *_alerts(standing),
         *(trouble for name, one in standing["sources"].items() for trouble in _source(name, one, held)),
-        *(trouble for name, one in standing["channels"].items() for trouble in _channel(name, one, now)),
+        *(
+            trouble
+            for name, one in standing["channels"].items()
+            for trouble in _channel(name, one, now, told_late)
+        ),
     ]
     troubles.sort(key=lambda trouble: trouble.weight)  # "act" comes before "look"
     return Judgement(_sentence(troubles, standing["channels"]), tuple(troubles))
@@ -59,12 +87,12 @@ def judged(standing: Mapping[str, Any], held: Mapping[str, str], now: int) -> Ju
 def _sentence(troubles: list[Trouble], channels: Mapping[str, Any]) -> str:
     urgent = [trouble for trouble in troubles if trouble.weight is Weight.ACT]
     if len(urgent) == 1:
-        return f"{urgent[0].what}. {urgent[0].remedy}"
+        return urgent[0].in_words
     if urgent:
-        return f"{len(urgent)} things need you. First: {urgent[0].what}. {urgent[0].remedy}"
+        return f"{len(urgent)} things need you. First: {urgent[0].in_words}"
     if troubles:
         rest = "1 thing is worth a look" if len(troubles) == 1 else f"{len(troubles)} things are worth a look"
-        return f"Nothing stands still. {rest}, below."
+        return f"Nothing stands still. {rest}."
     return _all_is_well(channels)
 
 
@@ -79,16 +107,29 @@ def _all_is_well(channels: Mapping[str, Any]) -> str:
 
 
 def _refused_reload(standing: Mapping[str, Any]) -> Iterator[Trouble]:
-    refused = standing.get("reload_refused")
-    if refused:
-        since = refused.get("at") if isinstance(refused, Mapping) else None
-        reason = refused.get("reason", "") if isinstance(refused, Mapping) else str(refused)
+    refused = standing["configuration"]["refused"]
+    if refused is not None:
+        problems = "; ".join(refused["problems"])
         yield Trouble(
             Weight.ACT,
-            f"The changed configuration was refused, the one before goes on: {reason}",
+            f"The changed configuration was refused, the one before goes on: {problems}",
             "Mend it (syncd check tells all that is wrong), then reload again.",
             "summary",
-            since,
+            refused["at"],
+        )
+
+
+def _alerts(standing: Mapping[str, Any]) -> Iterator[Trouble]:
+    for alert in standing["alerts"]:
+        if alert["kind"] not in TOLD_BY_ALERTS:
+            continue
+        subject = alert["subject"]
+        yield Trouble(
+            Weight.ACT if alert["severity"] == "error" else Weight.LOOK,
+            f"{alert['message'][:1].upper()}{alert['message'][1:]}".rstrip("."),
+            "",
+            f"channel-{subject}" if subject in standing["channels"] else "summary",
+            alert["since"],
         )
 
 
@@ -122,7 +163,7 @@ def _source(name: str, source: Mapping[str, Any], held: Mapping[str, str]) -> It
         )
 
 
-def _channel(name: str, channel: Mapping[str, Any], now: int) -> Iterator[Trouble]:
+def _channel(name: str, channel: Mapping[str, Any], now: int, told_late: frozenset[str]) -> Iterator[Trouble]:
     where = f"channel-{name}"
     if not channel["enabled"]:
         return
@@ -143,7 +184,7 @@ def _channel(name: str, channel: Mapping[str, Any], now: int) -> Iterator[Troubl
             where,
             one["since"],
         )
-    if hold is None and channel["paused_until"] is None:
+    if hold is None and channel["paused_until"] is None and name not in told_late:
         yield from _late(name, channel, now)
     if channel["rejected"]:
         count = channel["rejected"]

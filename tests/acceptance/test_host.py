@@ -175,3 +175,24 @@ def test_a_program_that_locks_the_state_for_some_seconds_only_delays(site, serve
     assert pushes == 1
     assert "state_unusable" not in site.log.read_text()
     assert site.terminate() == 0
+
+
+def test_with_little_room_left_history_pauses_and_pushes_go_on(tmp_path, new_site, served):
+    with small_disk(tmp_path / "disk", "64m") as disk:
+        site = new_site(served, state=disk)
+        site.drop({"A": 3, "B": 1})
+        site.started()
+        eventually(site.is_settled, "the first values are confirmed")
+        assert site.terminate() == 0
+        fill(disk)
+        os.truncate(disk / "filler", (disk / "filler").stat().st_size - 3_000_000)
+        site.started()
+        eventually(lambda: "history_paused" in site.log.read_text(), "it says that the disk is nearly full")
+        site.drop({"A": 9, "B": 1}, "more.csv")
+        eventually(shows(served, {"A": 9, "B": 1}), "the change is pushed all the same")
+        eventually(site.is_settled, "and confirmed")
+        with sqlite3.connect(site.state) as state:
+            assert state.execute("SELECT count(*) FROM past_level").fetchone() == (0,)
+        state.close()
+        assert "Traceback" not in site.log.read_text()
+        assert site.terminate() == 0

@@ -19,6 +19,15 @@ def test_an_empty_file_loads_with_every_default(folder):
     assert config.warnings == ()
 
 
+def test_history_is_kept_for_a_month_and_five_million_rows_unless_told_otherwise(folder):
+    assert (folder.load("").history.keep, folder.load("").history.max_rows) == (30 * 86_400, 5_000_000)
+    config = folder.load('[history]\nkeep = "7d"\nmax_rows = 1000\n')
+    assert (config.history.keep, config.history.max_rows) == (7 * 86_400, 1_000)
+    for wrong in ('keep = "0s"', "keep = 30", "max_rows = 999", 'max_size = "1GB"'):
+        with pytest.raises(ConfigError, match="history"):
+            folder.load(f"[history]\n{wrong}\n")
+
+
 def test_a_drop_source_has_the_documented_defaults(folder):
     source = folder.load('[sources.erp]\ntype = "drop"\npath = "inbox"\n').sources["erp"]
 

@@ -8,7 +8,7 @@ from sqlalchemy import event
 from state import ledger as statements
 from state import reports
 from state.database import Database
-from state.housekeeping import forget_old, forget_old_imports, optimize
+from state.housekeeping import forget_imports, forget_pushes, optimize
 from state.imports import Imports
 from state.ledger import Ledger, due_listings, due_listings_of, next_wait
 from state.records import After, PushEnd, Refusal, Risk, Settlement
@@ -67,6 +67,36 @@ def shop(database):
 @pytest.fixture
 def asynchronous_shop(database):
     return Shop(database, asynchronous=True)
+
+
+def test_an_attempt_knows_since_when_its_listing_had_differed(shop):
+    shop.stock(10, A=5)
+    shop.push(20)
+    shop.stock(30, A=4)
+    shop.stock(40, A=3)
+
+    (attempt,) = shop.begin(50).attempts
+
+    assert attempt.changed_at == 30
+
+
+def test_what_is_only_asserted_anew_has_not_changed(shop):
+    shop.stock(10, A=5)
+    shop.push(20)
+    list(shop.registry.make_uncertain(shop.channel, 30))
+
+    (attempt,) = shop.begin(50).attempts
+
+    assert attempt.changed_at is None
+
+
+def test_an_unknown_end_leaves_the_time_of_the_change(shop):
+    shop.stock(10, A=5)
+    shop.push(20, After.AMBIGUOUS, not_before=25)
+
+    (attempt,) = shop.begin(50).attempts
+
+    assert attempt.changed_at == 10
 
 
 def test_an_intent_is_committed_before_it_is_acted_on(shop):
@@ -462,14 +492,14 @@ def test_old_pushes_are_forgotten_but_never_the_newest(shop):
         shop.push(now, After.UNCERTAIN)
     open_push = shop.begin(5)
 
-    assert sum(forget_old(shop.database, 4)) == 2
+    assert sum(forget_pushes(shop.database, 4, 1_000)) == 2
 
     with shop.database.read() as connection:
         pushes = connection.exec_driver_sql("SELECT id FROM push").scalars().all()
         attempts = connection.exec_driver_sql("SELECT id FROM attempt").scalars().all()
     assert pushes == attempts == [3, open_push.id]
     shop.end(open_push, 6, After.CONFIRMED)
-    assert sum(forget_old(shop.database, 1_000)) == 1
+    assert sum(forget_pushes(shop.database, 1_000, 1_000)) == 1
 
 
 def add_import(shop: Shop, number: int, state: str, claimed: str = "") -> None:
@@ -486,7 +516,7 @@ def test_records_of_imports_are_forgotten_once_nothing_comes_from_them(shop):
         add_import(shop, number, state, claimed="file" if number == 7 else "")
     shop.book.apply(2, shop.source, [StockChange("A", "", 1, 1, 0)], 1)
 
-    assert forget_old_imports(shop.database, 1_000) == 3
+    assert sum(forget_imports(shop.database, 1_000)) == 3
 
     with shop.database.read() as connection:
         left = connection.exec_driver_sql("SELECT id, state FROM import ORDER BY id").fetchall()
@@ -499,7 +529,7 @@ def test_records_of_imports_younger_than_asked_for_stay(shop):
     for number in (1, 2, 3):
         add_import(shop, number, "applied")
 
-    assert forget_old_imports(shop.database, 2) == 1
+    assert sum(forget_imports(shop.database, 2)) == 1
 
 
 def test_a_channel_of_another_name_keeps_its_own_listings(database):

@@ -3,6 +3,7 @@
 import http.client
 import re
 import socket
+import sqlite3
 from contextlib import closing
 from urllib.parse import urlencode
 
@@ -82,6 +83,25 @@ class PageSite(Site):
         self.started()
         eventually(self.answers, "the page answers")
         return self
+
+    def ask_state(self, sql):
+        """What its state answers to a query of one value; cheaper than a command, where it is asked again and again."""
+        with closing(sqlite3.connect(f"file:{self.state}?mode=ro", uri=True)) as state:
+            return state.execute(sql).fetchone()[0]
+
+    def pushes(self, stock, name, *, listings):
+        """Drop an export; wait until all its listings were pushed once."""
+        self.drop(stock, name)
+        done = (
+            "SELECT count(*) FROM listing WHERE refusal IS NOT NULL OR (attempt_id IS NULL AND NOT changed)"
+        )
+        for share in (0.1, 0.3, 0.6, 1):  # a slow machine gets its patience for each part
+            eventually(
+                lambda wanted=share * listings: self.ask_state(done) >= wanted, f"{share} of it is pushed"
+            )
+
+    def holds(self):
+        return self.ask_state("SELECT count(*) FROM import WHERE state = 'held'")
 
     def answers(self):
         try:
