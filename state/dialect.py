@@ -21,6 +21,9 @@ REPEATED_INDEX = "INDEXED BY listing_repeated"
 REFUSED_INDEX = "INDEXED BY listing_refused"
 ZEROED_INDEX = "INDEXED BY stock_zeroed"
 MISSING_INDEX = "INDEXED BY stock_missing"
+BY_LISTING_INDEX = "INDEXED BY attempt_by_listing"
+PAST_BY_SKU_INDEX = "INDEXED BY past_level_by_sku"
+BY_ROWID = "NOT INDEXED"
 WAL_RESET_FIXED_IN = (3, 51, 3)
 WAL_RESET_BACKPORTS = {(3, 44): 6, (3, 50): 7}
 
