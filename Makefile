@@ -13,7 +13,7 @@ COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check check-units simulate mutants kills races outage fuzz bench lock clean
+.PHONY: help demo test check check-units install uninstall service-trial simulate mutants kills races outage fuzz bench docs lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,7 +33,18 @@ check: .venv/ready-dev check-units ## Check style, types, import directions and 
 # Offline: nothing is started. 1.5 on the scale to 10; the unit as written stands at 1.1.
 check-units: .venv/ready
 	@if command -v systemd-analyze > /dev/null; then sh systemd/check $(BIN)/syncd; \
-	else echo "systemd-analyze is not here: the unit is not checked"; fi
+	else echo "systemd-analyze is not here: the unit is not checked"; $(if $(CI),exit 1,:); fi
+
+# Not the Python of a person's own: the service cannot see below /home.
+install: ## Install as a service below /opt/syncd, or upgrade it: DESTDIR= PREFIX=/usr/local EXTRAS=apprise
+	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' EXTRAS='$(EXTRAS)' \
+	    PYTHON='$(if $(filter file,$(origin PYTHON)),,$(PYTHON))' sh systemd/install
+
+uninstall: ## Take the service away; state, configuration and secrets stay
+	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' sh systemd/uninstall
+
+service-trial: .venv/ready-dev ## Try the unit in a real systemd, in a container: as root, with debootstrap and systemd-container
+	@$(BIN)/python tests/systemd/trial.py
 
 simulate: .venv/ready-dev ## Run the simulation: SEEDS=100 FIRST=0, or MINUTES=120
 	@$(BIN)/python tests/simulation/run.py --first $(or $(FIRST),0) \
@@ -56,6 +67,9 @@ fuzz: .venv/ready-fuzz ## Fuzz a parser, guided by coverage: PARSER=json MINUTES
 
 bench: .venv/ready-dev ## Measure what the design bounds, as ratios
 	@$(BIN)/python -m benchmarks
+
+docs: .venv/ready ## Write docs/reference/ from the code
+	@$(BIN)/python docs/generate.py
 
 lock: ## Compile the locks anew from pyproject.toml, keeping versions (needs uv)
 	@command -v $(UV) > /dev/null || { echo "make lock needs uv: see its documentation, or set UV=PATH" >&2; exit 1; }

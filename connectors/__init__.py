@@ -5,6 +5,7 @@ that the author of a plug-in imports is named here.
 """
 
 from connectors.contract import (
+    AccountCheck,
     Allowance,
     Answer,
     Capabilities,
@@ -32,6 +33,7 @@ from connectors.errors import (
 from connectors.secrets import Secret, SecretResolver
 
 __all__ = [
+    "AccountCheck",
     "Allowance",
     "Answer",
     "AnswerUnusable",

@@ -84,6 +84,7 @@ class ConnectorConformance:
         """Push as the contract promises; the answer has one outcome for each update, in order."""
         answer = await connector.push(updates)
         assert [outcome.update for outcome in answer.outcomes] == list(updates)
+        assert answer.server_time is None or math.isfinite(answer.server_time)
         return answer
 
     def _accepted(self, answer: Answer) -> bool:
@@ -212,10 +213,11 @@ class ConnectorConformance:
         """People read it."""
         connector = self.connect()
 
-        line = await connector.check()
+        answer = await connector.check()
 
-        assert line.isprintable()
-        assert not [secret for secret in self.secrets() if secret in line]
+        assert answer.said.isprintable()
+        assert not [secret for secret in self.secrets() if secret in repr(answer)]
+        assert answer.server_time is None or math.isfinite(answer.server_time)
         await connector.aclose()
 
     async def test_a_call_that_fails_raises_a_connector_error_without_secrets(self) -> None:
@@ -266,4 +268,5 @@ class ConnectorConformance:
         )
 
         assert "resolved-secret" not in repr(settings) + self.plugin.account(settings)
+        assert all(url.startswith(("https://", "http://")) for url in self.plugin.addresses(settings))
         await self.plugin.connect(settings, Surroundings(now=lambda: 0.0, timeout=1.0)).aclose()

@@ -86,7 +86,8 @@ class Allowance:
 class Answer:
     """The answer to one push: exactly one outcome for each update, in the order of the updates.
 
-    `request_id` and `batch_id` are the marketplace's own, where it gave any.
+    `request_id` and `batch_id` are the marketplace's own, where it gave any. `server_time` is when
+    it answered by its own clock, in seconds since the epoch (a `Date` header cuts it to whole seconds).
     """
 
     outcomes: tuple[Outcome, ...]
@@ -94,6 +95,23 @@ class Answer:
     request_id: str = ""
     batch_id: str = ""
     allowance: Allowance = field(default_factory=Allowance)
+    server_time: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountCheck:
+    """How an account answered something harmless. What the marketplace did not tell is None.
+
+    `said` is one line for people. `may_update`: whether the account may set stock. `warehouses`: all that the
+    marketplace names for this account, as in updates. `allowance`: what the answer said of the limit of this
+    very call, which need not be that of stock updates. `server_time` as in `Answer`.
+    """
+
+    said: str
+    may_update: bool | None = None
+    warehouses: tuple[str, ...] | None = None
+    allowance: Allowance = field(default_factory=Allowance)
+    server_time: float | None = None
 
 
 class Grouping(StrEnum):
@@ -156,8 +174,8 @@ class Connector(Protocol):
         """Renew what requests are authorised with, after `AuthenticationExpired`: token, clock offset."""
         ...
 
-    async def check(self) -> str:
-        """Ask the marketplace something harmless; return in one line how the account answered."""
+    async def check(self) -> AccountCheck:
+        """Ask the marketplace something harmless, and tell how the account answered."""
         ...
 
     async def aclose(self) -> None:
@@ -181,13 +199,18 @@ class Surroundings:
 SettingsT = TypeVar("SettingsT", bound=BaseModel)
 
 
+def _no_addresses(_settings: BaseModel) -> tuple[str, ...]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Plugin(Generic[SettingsT]):
     """What an entry point of the group `syncd.connectors` resolves to.
 
     `settings`: a frozen pydantic model that forbids unknown keys. `account`: the identity of the account
     behind the settings (base URL and shop), free of secrets: confirmed quantities belong to it. `example`:
-    a commented TOML table for one channel, for `syncd init`.
+    a commented TOML table for one channel, for `syncd init`. `addresses`: the URLs that its requests go to,
+    for `syncd check --online`, which goes the way there step by step.
     """
 
     settings: type[SettingsT]
@@ -195,3 +218,4 @@ class Plugin(Generic[SettingsT]):
     account: Callable[[SettingsT], str]
     connect: Callable[[SettingsT, Surroundings], Connector]
     example: str
+    addresses: Callable[[SettingsT], tuple[str, ...]] = _no_addresses

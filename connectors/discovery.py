@@ -8,7 +8,8 @@ from connectors.contract import Plugin
 
 GROUP = "syncd.connectors"
 _OUR_DISTRIBUTION = "syncd"
-_OUR_IMPORT_NAMES = ("connectors", "state")
+OUR_IMPORT_NAMES = ("syncd", "connectors", "state")
+"""The top-level packages that an installation of syncd brings."""
 
 
 class ConnectorUnavailable(LookupError):
@@ -63,7 +64,7 @@ def name_conflicts() -> list[str]:
     owners = packages_distributions()
     return sorted(
         f"package {owner!r} also installs a module named {name!r}"
-        for name in _OUR_IMPORT_NAMES
+        for name in OUR_IMPORT_NAMES
         for owner in set(owners.get(name, ()))
         if owner and owner.casefold() != _OUR_DISTRIBUTION
     )

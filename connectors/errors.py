@@ -10,6 +10,8 @@ ConnectorError
 └── AnswerUnusable        the call ended, but its answer proves nothing for any row
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 
 from connectors.contract import Allowance
@@ -39,12 +41,16 @@ class ConnectorError(Exception):
     def __init__(
         self, message: str, *, code: str = "", status: int | None = None, effect: Effect | None = None
     ) -> None:
-        """`code` is the marketplace's own, `status` the HTTP status where one came."""
+        """`code` is the marketplace's own, `status` the HTTP status where one came.
+
+        `server_time` is as in `Answer`, where an answer came at all.
+        """
         super().__init__(message)
         self.message = message
         self.code = code
         self.status = status
         self.effect = self.default_effect if effect is None else effect
+        self.server_time: float | None = None
 
 
 class TryLater(ConnectorError):
@@ -112,3 +118,13 @@ class AnswerUnusable(ConnectorError):
     """A success by its status, but unreadable, truncated or contradicting itself: it proves nothing."""
 
     default_effect = Effect.UNCERTAIN
+
+
+@contextmanager
+def telling_time(server_time: float | None) -> Iterator[None]:
+    """Let an error that an answer leads to carry the marketplace's time too."""
+    try:
+        yield
+    except ConnectorError as error:
+        error.server_time = server_time
+        raise

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pydantic import BaseModel, ConfigDict
 
 from connectors.contract import (
+    AccountCheck,
     Answer,
     Capabilities,
     Grouping,
@@ -100,9 +101,10 @@ class MemoryConnector:
     async def renew(self) -> None:
         """There is nothing to renew."""
 
-    async def check(self) -> str:
+    async def check(self) -> AccountCheck:
         """Tell how many listings have a stock."""
-        return f"in memory; {len(self.marketplace.stock)} listings have a stock"
+        said = f"in memory; {len(self.marketplace.stock)} listings have a stock"
+        return AccountCheck(said, may_update=True)
 
     async def aclose(self) -> None:
         """There is nothing to close."""

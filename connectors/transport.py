@@ -98,6 +98,11 @@ class Response:
         """Whether the status says so (2xx); the body may say otherwise."""
         return 200 <= self.status < 300  # noqa: PLR2004
 
+    @property
+    def server_time(self) -> float | None:
+        """When it was sent, by the marketplace's own clock (seconds since the epoch); None if not told."""
+        return parse_http_date(self.headers.get("date", ""))
+
 
 class HttpClient:
     """Requests to one marketplace, each within one deadline. Only a `ConnectorError` comes out of it."""

@@ -6,6 +6,7 @@ values (ledger, settlements, stock), the order of a CROSS JOIN (stock), `PRAGMA 
 """
 
 import sqlite3
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -24,16 +25,48 @@ MISSING_INDEX = "INDEXED BY stock_missing"
 BY_LISTING_INDEX = "INDEXED BY attempt_by_listing"
 PAST_BY_SKU_INDEX = "INDEXED BY past_level_by_sku"
 BY_ROWID = "NOT INDEXED"
-WAL_RESET_FIXED_IN = (3, 51, 3)
-WAL_RESET_BACKPORTS = {(3, 44): 6, (3, 50): 7}
 
 
-def has_wal_reset_fault(version: tuple[int, int, int]) -> bool:
-    """Tell whether this SQLite can corrupt a WAL that two connections write or checkpoint at once."""
-    backport = WAL_RESET_BACKPORTS.get(version[:2])
-    if backport is not None and version[2] >= backport:
-        return False
-    return version < WAL_RESET_FIXED_IN
+@dataclass(frozen=True, slots=True)
+class KnownFault:
+    """A fault of SQLite that can damage a database, as sqlite.org documents it; `needs`: what sets it off.
+
+    It came with `since` and went with `mended`; `backports` are the releases of older lines that mended it.
+    """
+
+    name: str
+    needs: str
+    since: tuple[int, int, int]
+    mended_in: tuple[int, int, int]
+    backports: tuple[tuple[int, int, int], ...] = ()
+
+    @property
+    def mended(self) -> str:
+        """The releases that mended it, in words."""
+        return ", ".join(".".join(map(str, one)) for one in sorted((*self.backports, self.mended_in)))
+
+    def concerns(self, version: tuple[int, int, int]) -> bool:
+        """Tell whether this SQLite has it."""
+        if any(version[:2] == one[:2] and version >= one for one in self.backports):
+            return False
+        return self.since <= version < self.mended_in
+
+
+KNOWN_FAULTS = (
+    KnownFault(
+        name="WAL reset",
+        needs="damages a WAL that two connections write or checkpoint at the same instant",
+        since=(3, 7, 0),
+        mended_in=(3, 51, 3),
+        backports=((3, 44, 6), (3, 50, 7)),
+    ),
+    KnownFault(
+        name="savepoints in memory",
+        needs="damages a database when a savepoint is rolled back under temp_store=MEMORY",
+        since=(3, 35, 0),
+        mended_in=(3, 37, 2),
+    ),
+)
 
 
 def connect(path: Path, *, readonly: bool) -> sqlite3.Connection:

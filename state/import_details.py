@@ -56,16 +56,26 @@ class LargeChange:
     missing: bool
 
 
+_DETAIL: Final = (
+    "SELECT i.id, s.name, i.name, i.state, i.rows, i.changed, i.bad, i.reason, i.at, i.contents,"
+    " i.format, i.notes, i.blank, i.negative, i.known, i.new, i.up, i.down, i.zeroed, i.missing,"
+    " i.newly_missing, i.units_before, i.units_after, i.decreased"
+    " FROM import i JOIN source s ON s.id = i.source_id"
+)
+
+
 def import_detail(connection: Connection, import_id: int) -> ImportDetail | None:
     """Find an import; None if there is none."""
-    row = connection.exec_driver_sql(
-        "SELECT i.id, s.name, i.name, i.state, i.rows, i.changed, i.bad, i.reason, i.at, i.contents,"
-        " i.format, i.notes, i.blank, i.negative, i.known, i.new, i.up, i.down, i.zeroed, i.missing,"
-        " i.newly_missing, i.units_before, i.units_after, i.decreased"
-        " FROM import i JOIN source s ON s.id = i.source_id WHERE i.id = ?",
-        (import_id,),
-    ).one_or_none()
+    row = connection.exec_driver_sql(f"{_DETAIL} WHERE i.id = ?", (import_id,)).one_or_none()
     return None if row is None else ImportDetail(*row)
+
+
+def held_details(connection: Connection, limit: int = 20) -> list[ImportDetail]:
+    """List the imports that wait for a person, newest first."""
+    rows = connection.exec_driver_sql(
+        f"{_DETAIL} WHERE i.state = 'held' AND s.active ORDER BY i.id DESC LIMIT ?", (limit,)
+    )
+    return [ImportDetail(*row) for row in rows]
 
 
 def largest_changes(connection: Connection, import_id: int) -> list[LargeChange]:

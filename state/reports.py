@@ -121,6 +121,14 @@ def channels(connection: Connection) -> list[ChannelRow]:
     ]
 
 
+def announced_paces(connection: Connection) -> dict[str, float]:
+    """Tell by channel the pace per second that its marketplace's answers to pushes last announced."""
+    rows = connection.exec_driver_sql(
+        "SELECT name, pace_per_second FROM channel WHERE active AND pace_per_second IS NOT NULL"
+    )
+    return {name: float(pace) for name, pace in rows}
+
+
 def sources(connection: Connection) -> list[SourceRow]:
     """List the configured sources, by name."""
     levels = {
@@ -142,6 +150,17 @@ def sources(connection: Connection) -> list[SourceRow]:
         )
         for row in connection.exec_driver_sql(
             "SELECT id, name, read_at, data_at, failing_since, failure, (SELECT count(*) FROM import i"
+            " WHERE i.source_id = s.id AND i.state = 'held') FROM source s WHERE active ORDER BY name"
+        )
+    ]
+
+
+def sources_in_brief(connection: Connection) -> list[SourceRow]:
+    """List the configured sources, by name, without counting their stock levels: that costs what exists."""
+    return [
+        SourceRow(row[0], row[1], row[2], row[3], row[4], 0, 0, row[5])
+        for row in connection.exec_driver_sql(
+            "SELECT name, read_at, data_at, failing_since, failure, (SELECT count(*) FROM import i"
             " WHERE i.source_id = s.id AND i.state = 'held') FROM source s WHERE active ORDER BY name"
         )
     ]

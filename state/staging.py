@@ -4,15 +4,18 @@ A staging reads the state database and writes only temporary tables of its own, 
 on a million rows while pushes go on.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
+from itertools import chain, islice
 from pathlib import Path
 from typing import Final, NamedTuple, Self
 
 from state import dialect
 from state.losses import Earlier, lost_since
 from state.registry import SLICE_ROWS
+
+LOADED_AT_ONCE: Final = 20_000
 
 
 class Duplicates(StrEnum):
@@ -126,16 +129,21 @@ class Staging:
         for statement in (_STAGED, _CHANGE, "BEGIN"):
             self._connection.execute(statement)
 
-    def load(self, rows: Iterable[tuple[str, str, int | None, int]]) -> None:
-        """Take rows of SKU, location, quantity and line.
+    def load(
+        self, rows: Iterable[tuple[str, str, int | None, int]], moved: Callable[[], None] = lambda: None
+    ) -> None:
+        """Take rows of SKU, location, quantity and line; call `moved` now and then.
 
         Without a quantity a row says nothing but that its SKU is there: its stock stays what it was.
         """
-        self._connection.executemany(
-            "INSERT INTO staged(sku, location, quantity, line) VALUES (?, ?, ?, ?)"
-            f" ON CONFLICT(sku, location) DO UPDATE SET {_MERGE[self._duplicates]}copies = copies + 1",
-            rows,
-        )
+        coming = iter(rows)
+        for first in coming:
+            self._connection.executemany(
+                "INSERT INTO staged(sku, location, quantity, line) VALUES (?, ?, ?, ?)"
+                f" ON CONFLICT(sku, location) DO UPDATE SET {_MERGE[self._duplicates]}copies = copies + 1",
+                chain((first,), islice(coming, LOADED_AT_ONCE - 1)),
+            )
+            moved()
 
     def knows(self, sku: str) -> bool:
         """Tell whether any stock level of this SKU is known."""

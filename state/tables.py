@@ -342,3 +342,19 @@ class Attempt(SQLModel, table=True):
     message: str = ""
     changed_at: int | None = None
     """Since when its listing differed as it was begun; empty for what merely asserts a quantity anew."""
+
+
+class Action(SQLModel, table=True):
+    """What a person did: the audit trail."""
+
+    __tablename__ = "action"
+
+    id: int | None = Field(default=None, primary_key=True)
+    at: int
+    actor: str
+    """Who, as far as is known: a user of the machine, or the page with the address it was opened from."""
+    action: str
+    detail: str
+    """On what: an import, a channel, how many SKUs."""
+    result: str = Field(default="", sa_column_kwargs={"server_default": text("''")})
+    """Empty while it is being done, and for ever where a crash ended it."""

@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
@@ -13,29 +13,23 @@ from state.database import Database, StateLocked
 from state.imports import Imports
 from state.ledger import Ledger
 from state.registry import ChannelPlan, Registry
-from state.staging import Duplicates
 from state.stock import StockBook
 from syncd.clock import Clock
-from syncd.config.model import ChannelConfig, Config, DropSource, SourceConfig
-from syncd.core.guards import Guard
-from syncd.core.name_times import TimeInName
+from syncd.config.model import ChannelConfig, Config
 from syncd.core.pacing import Pacer
+from syncd.core.progress import Progress
 from syncd.delivery import LaneParts
 from syncd.errors import AlreadyRunning, StateBehind
 from syncd.feeds import Feed
-from syncd.folder_feed import FolderFeed
-from syncd.intake import Blocking, IntakeParts, SourceTerms
+from syncd.intake import Blocking, IntakeParts
 from syncd.lane import Lane
+from syncd.lane_watch import LaneWatch
 from syncd.logs import get_logger
-from syncd.poll_feed import PollFeed
-from syncd.sources.database import DatabaseSource
-from syncd.sources.dating import Dating
-from syncd.sources.drop import DropFolder
-from syncd.sources.judge import FileTerms
+from syncd.made import PACE_KEYS, channel_pacer, channel_plan, make_feed, settling_ms, source_terms
+from syncd.metrics.counting import Metrics
 from syncd.sources.rows import SourceUnreachable
 from syncd.timekeeping import Timekeeping
-
-PACE_KEYS = frozenset({"rows_per_second", "requests_per_second", "burst"})
+from syncd.vitals import Vitals
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,23 +46,48 @@ class World:
     transport: httpx.AsyncBaseTransport | None = None
     state: Path | None = None
     rehearsal: bool = False
+    metrics: Metrics = field(default_factory=Metrics)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A configuration that was not taken over: when (ms since the epoch), and every problem with it."""
+
+    at: int
+    problems: tuple[str, ...]
 
 
 @dataclass(slots=True)
 class App:
-    """Everything that runs, made from one configuration. `open_app` makes it."""
+    """Everything that runs, made from one configuration. `open_app` makes it, `remake_app` changes it.
 
-    config: Config
+    It stays the same object, with the same database and lock, when the configuration is another: whoever
+    keeps it sees what is true now, and should keep none of its parts.
+    """
+
     world: World
     database: Database
     registry: Registry
     imports: Imports
-    book: StockBook
-    timekeeping: Timekeeping
+    progress: Progress
+    refused: Refused | None = None
+    """The last configuration that was not taken over, until one is."""
+    vitals: Vitals = field(init=False)
+    config: Config = field(init=False)
+    book: StockBook = field(init=False)
+    timekeeping: Timekeeping = field(init=False)
     feeds: dict[str, Feed] = field(default_factory=dict)
     lanes: dict[str, Lane] = field(default_factory=dict)
     connectors: list[Connector] = field(default_factory=list)
     channel_ids: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.vitals = Vitals(self.progress, self.world.clock.monotonic)
+
+    @property
+    def metrics(self) -> Metrics:
+        """What the process counts; it outlives this app."""
+        return self.world.metrics
 
     def wake_lanes(self) -> None:
         """Let every lane look again at what is due."""
@@ -88,22 +107,28 @@ class App:
         """Take over that the wall clock was set, if it was: what waits is moved along."""
         if await self.timekeeping.mind():
             for lane in self.lanes.values():
-                lane.wake()
+                lane.clock_was_set()
 
-    async def aclose(self) -> None:
-        """Close connections, sources and the state; nothing may be running any more."""
+    async def disconnect(self) -> None:
+        """Close connections and sources; nothing may be running any more."""
         for connector in self.connectors:
             await connector.aclose()
         for feed in self.feeds.values():
             await feed.aclose()
+
+    async def aclose(self) -> None:
+        """Close connections, sources and the state; nothing may be running any more."""
+        await self.disconnect()
         try:
             await self.timekeeping.mind()
         finally:
             self.database.close()
 
 
-async def open_app(config: Config, world: World) -> App:
+async def open_app(config: Config, world: World, progress: Progress | None = None) -> App:
     """Open the state, make it fit the configuration, and connect what the configuration names.
+
+    `progress`: where to note that it goes on, if anybody watches.
 
     Raises `AlreadyRunning` where another instance holds the state.
     """
@@ -115,14 +140,50 @@ async def open_app(config: Config, world: World) -> App:
             f"another syncd already works with {path}: talk to that one, or stop it first"
         ) from None
     try:
-        return await _assemble(config, world, database)
+        app = App(world, database, Registry(database), Imports(database), progress or Progress())
+        _meet_the_last_process(app)
+        await _assemble(app, config, Connectors(config, world))
     except BaseException:
         database.close()
         raise
+    return app
 
 
-async def _assemble(config: Config, world: World, database: Database) -> App:
-    registry = Registry(database)
+async def remake_app(app: App, config: Config, connectors: "Connectors") -> None:
+    """Make what runs anew, by another configuration and with its connectors, on the same open database.
+
+    Nothing of the old may be running. Where this fails, the app can only be closed.
+    """
+    await app.disconnect()
+    _meet_attempts(app)
+    await _assemble(app, config, connectors)
+
+
+class Connectors:
+    """The connectors of a configuration's enabled channels, made before anything is changed for them."""
+
+    def __init__(self, config: Config, world: World) -> None:
+        """Make them; none signs in before it pushes."""
+        self.by_channel = {
+            channel.name: channel.plugin.connect(channel.settings, _surroundings(channel, world))
+            for channel in config.channels.values()
+            if channel.enabled and not world.rehearsal
+        }
+
+    async def aclose(self) -> None:
+        """Close them: they are not needed after all."""
+        for connector in self.by_channel.values():
+            await connector.aclose()
+
+
+def _surroundings(channel: ChannelConfig, world: World) -> Surroundings:
+    limits = channel.limits
+    return Surroundings(world.clock.wall, limits.timeout, limits.in_flight, world.transport)
+
+
+async def _assemble(app: App, config: Config, connectors: Connectors) -> None:
+    """Put together all that follows from a configuration."""
+    world, database, registry = app.world, app.database, app.registry
     source_ids = registry.register_sources(list(config.sources))
     plans: dict[int, ChannelPlan] = {}
     stale: list[int] = []
@@ -135,19 +196,31 @@ async def _assemble(config: Config, world: World, database: Database) -> App:
         if must_plan:
             stale.append(channel_id)
     registry.deactivate_others(list(plans))
-    book = StockBook(database, plans)
+    app.config, app.channel_ids = config, names
+    app.feeds, app.lanes, app.connectors = {}, {}, []
+    app.book = StockBook(database, plans)
     settling = {names[name]: settling_ms(channel) for name, channel in config.channels.items()}
-    timekeeping = Timekeeping(database, world.clock, plans, settling, list(source_ids.values()))
-    app = App(config, world, database, registry, Imports(database), book, timekeeping, channel_ids=names)
-    await _reconcile_state(app, plans, stale)
-    await timekeeping.begin()
-    parts = IntakeParts(database, registry, app.imports, book, world.clock, world.blocking, app.wake_lanes)
+    app.timekeeping = Timekeeping(database, world.clock, plans, settling, list(source_ids.values()))
+    await _meet_the_configuration(app, plans, stale)
+    await app.timekeeping.begin()
+    parts = IntakeParts(
+        database,
+        registry,
+        app.imports,
+        app.book,
+        world.clock,
+        world.blocking,
+        app.wake_lanes,
+        world.metrics,
+        app.progress,
+    )
     for name, source in config.sources.items():
-        app.feeds[name] = _feed(source_terms(name, source, source_ids[name]), source, parts, world)
+        app.feeds[name] = make_feed(
+            source_terms(name, source, source_ids[name]), source, parts, rehearsal=world.rehearsal
+        )
     if not world.rehearsal:
         await _catch_up(app)
-        _connect(app, plans)
-    return app
+        _connect(app, plans, connectors)
 
 
 async def _catch_up(app: App) -> None:
@@ -158,7 +231,7 @@ async def _catch_up(app: App) -> None:
     missing = {}
     for name, feed in app.feeds.items():
         try:
-            await feed.reread()
+            await feed.catch_up()
         except SourceUnreachable as trouble:
             missing[name] = str(trouble)
     if not missing:
@@ -174,19 +247,28 @@ async def _catch_up(app: App) -> None:
         get_logger("state").error("state_not_caught_up", reason=said)
 
 
-async def _reconcile_state(app: App, plans: dict[int, ChannelPlan], stale: list[int]) -> None:
-    """Meet what the last process left behind, and what the configuration changed since."""
-    log = get_logger("state")
-    now = app.world.clock.now()
-    in_flight = Ledger(app.database).recover(now)
+def _meet_attempts(app: App) -> None:
+    """Meet attempts whose end nobody has waited for."""
+    in_flight = Ledger(app.database).recover(app.world.clock.now())
     if in_flight:
-        log.warning("attempts_recovered", listings=in_flight)
+        get_logger("state").warning("attempts_recovered", listings=in_flight)
+
+
+def _meet_the_last_process(app: App) -> None:
+    """Meet what it left behind: attempts in flight, a damaged state."""
+    _meet_attempts(app)
     if app.database.set_aside is not None:
-        log.error(
+        get_logger("state").error(
             "state_damaged",
             moved_to=str(app.database.set_aside),
             reason="a new one is made from the sources, and everything is pushed once",
         )
+
+
+async def _meet_the_configuration(app: App, plans: dict[int, ChannelPlan], stale: list[int]) -> None:
+    """Assert anew what an older copy of the state does not know; plan anew where the plan is another."""
+    log = get_logger("state")
+    now = app.world.clock.now()
     if app.database.rewound:
         log.error("state_restored", reason="an older copy came back: everything is asserted anew")
         for channel_id in plans:
@@ -207,77 +289,6 @@ async def _reconcile_state(app: App, plans: dict[int, ChannelPlan], stale: list[
             app.book.left_showing = 0
 
 
-def channel_plan(channel: ChannelConfig) -> ChannelPlan:
-    """Give what a channel's desired quantities are computed from."""
-    return ChannelPlan(
-        name=channel.name,
-        account=channel.account,
-        sources=channel.sources,
-        locations=channel.warehouses,
-        safety_stock=channel.rules.safety_stock,
-        share_ppm=channel.rules.share,
-        max_shown=channel.rules.max_shown,
-    )
-
-
-def settling_ms(channel: ChannelConfig) -> int:
-    """Give how long an ambiguous request may still be under way (ms)."""
-    return int(channel.reassert_after * 1000)
-
-
-def channel_pacer(channel: ChannelConfig) -> Pacer:
-    """Give a pacer that keeps a channel's configured limits."""
-    limits, capabilities = channel.limits, channel.plugin.capabilities
-    if capabilities.rows_are_counted and "rows_per_request" not in channel.limits_set:
-        # The pacer keeps it below the burst, which the marketplace's answers may raise.
-        most = capabilities.max_rows_per_request or limits.rows_per_request
-        limits = replace(limits, rows_per_request=most)
-    return Pacer(
-        limits,
-        rows_are_counted=capabilities.rows_are_counted,
-        ceiling_is_set=bool(channel.limits_set & PACE_KEYS),
-    )
-
-
-def source_terms(name: str, source: SourceConfig, source_id: int) -> SourceTerms:
-    """Give how a source's imports are judged."""
-    guard = source.guard
-    return SourceTerms(
-        source_id=source_id,
-        name=name,
-        contents=source.contents if isinstance(source, DropSource) else "snapshot",
-        duplicates=Duplicates(source.duplicates),
-        zero_missing=source.missing == "zero",
-        guard=Guard(guard.max_missing, guard.max_zeroed, guard.max_drop, guard.max_bad_rows),
-        lower_on_hold=source.on_hold == "decreases",
-    )
-
-
-def drop_folder(source: DropSource) -> DropFolder:
-    """Give the watched folder of a source."""
-    return DropFolder(
-        source.path,
-        patterns=source.pattern,
-        settle_seconds=source.settle,
-        marker=source.marker,
-        dating=Dating(None if source.timestamp is None else TimeInName(source.timestamp)),
-    )
-
-
-def _feed(terms: SourceTerms, source: SourceConfig, parts: IntakeParts, world: World) -> Feed:
-    if isinstance(source, DropSource):
-        columns = source.columns.model_dump(exclude_none=True)
-        return FolderFeed(
-            terms,
-            parts,
-            drop_folder(source),
-            file_terms=FileTerms(columns or None, source.numbers, source.sheet, source.trailer),
-            retention_seconds=source.retention,
-            rehearsal=world.rehearsal,
-        )
-    return PollFeed(terms, parts, DatabaseSource(source.path, source.query))
-
-
 def _pacers(app: App) -> dict[str, tuple[Pacer, tuple[int, ...]]]:
     """Make the pacer of each enabled channel, with the ids of those that share it; each as it was learnt."""
     buckets: dict[tuple[str, str], list[ChannelConfig]] = {}
@@ -296,33 +307,31 @@ def _pacers(app: App) -> dict[str, tuple[Pacer, tuple[int, ...]]]:
     return pacers
 
 
-def _connect(app: App, plans: dict[int, ChannelPlan]) -> None:
+def _connect(app: App, plans: dict[int, ChannelPlan], connectors: Connectors) -> None:
     ledger, pacers = Ledger(app.database), _pacers(app)
     for channel_id, plan in plans.items():
         channel = app.config.channels[plan.name]
         if not channel.enabled:
             continue
-        limits, capabilities = channel.limits, channel.plugin.capabilities
-        surroundings = Surroundings(
-            app.world.clock.wall, limits.timeout, limits.in_flight, app.world.transport
-        )
-        connector = channel.plugin.connect(channel.settings, surroundings)
+        connector = connectors.by_channel[plan.name]
         app.connectors.append(connector)
         pacer, sharing = pacers[plan.name]
         app.lanes[plan.name] = Lane(
             LaneParts(
                 channel_id=channel_id,
                 plan=plan,
-                capabilities=capabilities,
+                capabilities=channel.plugin.capabilities,
                 connector=connector,
                 pacer=pacer,
                 sharing=sharing,
-                in_flight=limits.in_flight,
+                in_flight=channel.limits.in_flight,
                 settling_ms=settling_ms(channel),
                 database=app.database,
                 ledger=ledger,
                 registry=app.registry,
                 clock=app.world.clock,
                 chance=app.world.chance,
+                metrics=app.metrics.channel(channel.name),
+                watch=LaneWatch(app.progress, app.world.clock, plan.name, channel.limits.timeout),
             )
         )

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 DRIFT_SECONDS = 2.0
+SHORTEST_WAIT_SECONDS = 0.001
 
 
 @dataclass(slots=True)
@@ -58,6 +59,15 @@ class Clock:
             yield
         finally:
             self._ahead = self._soon_ahead
+
+
+async def wait_for_event(event: asyncio.Event, seconds: float) -> None:
+    """Wait until it is set, or so many seconds; a moment at least, so that others have their turn."""
+    try:
+        async with asyncio.timeout(max(seconds, SHORTEST_WAIT_SECONDS)):
+            await event.wait()
+    except TimeoutError:
+        return
 
 
 def system_clock() -> Clock:

@@ -8,11 +8,13 @@ import json
 import os
 import socket
 import stat
+import struct
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from syncd.audit import user_name
 from syncd.errors import SyncdError
 from syncd.logs import get_logger
 
@@ -20,8 +22,8 @@ LONGEST_REQUEST = 1 << 20
 LONGEST_SOCKET_PATH = 100
 
 Tell = Callable[[dict[str, Any]], None]
-Handler = Callable[[str, dict[str, Any], Tell], Awaitable[dict[str, Any]]]
-"""Does what a verb asks with its parameters, tells of progress, returns the result."""
+Handler = Callable[[str, dict[str, Any], Tell, str], Awaitable[dict[str, Any]]]
+"""Does what a verb asks with its parameters, tells of progress, returns the result. Last: who asks."""
 
 
 class DaemonGone(SyncdError):
@@ -97,7 +99,8 @@ class ControlServer:
 
         try:
             request = json.loads(await reader.readline())
-            result = await self._handler(str(request["verb"]), dict(request.get("with", {})), tell)
+            actor = _user_of(writer.get_extra_info("socket"))
+            result = await self._handler(str(request["verb"]), dict(request.get("with", {})), tell, actor)
             last: dict[str, Any] = {"result": result}
         except SyncdError as error:
             last = {"error": str(error), "exit_status": error.exit_status}
@@ -108,6 +111,13 @@ class ControlServer:
             last = {"error": f"the daemon failed at this ({type(fault).__name__}): see its log"}
         writer.write(_line(last))
         await writer.drain()
+
+
+def _user_of(connection: socket.socket) -> str:
+    """Name the user of the process at the other end, as the kernel knows it."""
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    _, uid, _ = struct.unpack("3i", credentials)
+    return user_name(uid)
 
 
 def ask(path: Path, verb: str, parameters: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -1,38 +1,44 @@
-"""The daemon: what runs for months, from the first look at the sources to the last settled row."""
+"""The daemon: what runs for months. One process, one open state; a generation for each configuration."""
 
 import asyncio
-import signal
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path
+from typing import Any
 
 from state.database import DatabaseError
 from syncd import __version__
-from syncd.app import App, World, open_app
-from syncd.config.model import Config, DropSource
-from syncd.control import ControlServer, socket_path
-from syncd.feeds import Feed
-from syncd.housekeeping import Housekeeping
+from syncd.app import App, Connectors, World, open_app, remake_app
+from syncd.config.model import Config
+from syncd.control import ControlServer, Tell, socket_path
+from syncd.core.progress import Progress
+from syncd.errors import ConfigError
+from syncd.generation import Generation
 from syncd.logs import get_logger
+from syncd.notify import Notifier
 from syncd.operations import Operations
-from syncd.reconciling import StaleSource, require_fresh
-from syncd.scheduler import Schedule, Work
+from syncd.pulse import Pulse
+from syncd.reloading import (
+    ConfigurationReloaded,
+    Load,
+    load_successor,
+    note_accepted,
+    note_refused,
+)
+from syncd.signals import Signals
 from syncd.state_trouble import state_trouble
-from syncd.watching import folder_hints
+from syncd.web.health import health_routes
+from syncd.web.server import WebServer
 
-FINISH_SECONDS = 30.0
-MARK_EVERY_SECONDS = 60.0
-HOUSEKEEPING_AT = "04:20"
-WATCH_ROOM_SECONDS = 60.0
-PULSE_SECONDS = 1.0
-STANDSTILL_SECONDS = 5.0
-LONGEST_LOOK_FIRST_SECONDS = 60.0
+LONGEST_MIGRATION_SECONDS = 1800.0
+OPENING_STEP_SECONDS = 10.0
+OPENING_PATIENCE_SECONDS = 300.0
+EXTENSION_SECONDS = 60.0
 
 
 @contextmanager
-def _in_words(path: Path, *, opening: bool) -> Iterator[None]:
+def _in_words(path: Path, notifier: Notifier, *, opening: bool) -> Iterator[None]:
     """Let what is wrong with the state database be told in one line."""
     try:
         yield
@@ -41,243 +47,243 @@ def _in_words(path: Path, *, opening: bool) -> Iterator[None]:
         if trouble is None:
             raise
         get_logger("daemon").error("state_unusable", reason=str(trouble))
+        notifier.status(f"ended: {trouble}")
         raise trouble from None
 
 
-async def run_daemon(config: Config, world: World, environ: Mapping[str, str]) -> None:
+async def run_daemon(
+    config: Config,
+    world: World,
+    load: Load,
+    *,
+    signals: Signals,
+    notifier: Notifier,
+    runtime_directory: str | None = None,
+) -> None:
     """Run until told to stop by SIGTERM or SIGINT; a second signal ends it at once.
 
-    What is in flight is finished within a bound; what is not is pushed again after the next start. Raises
-    `StateUnusable` where the state database cannot be used (any more).
+    What is in flight is finished within a bound; what is not is pushed again after the next start. `load`
+    reads the configuration anew, when SIGHUP or a person asks for it. Raises `StateUnusable` where the state
+    database cannot be used (any more).
     """
     path = world.state or config.state.path
-    with _in_words(path, opening=True):
-        app = await _open(config, world)
+    with _in_words(path, notifier, opening=True):
+        app = await _open(config, world, signals, notifier)
     if app is None:
         return
-    with _in_words(path, opening=False):
+    world.metrics.watch_process()
+    with _in_words(path, notifier, opening=False):
         try:
-            await Daemon(app, environ).run()
+            await Daemon(app, load, signals, notifier, socket_path(path, runtime_directory)).run()
         finally:
             await app.aclose()
 
 
-async def _open(config: Config, world: World) -> App | None:
+async def _open(config: Config, world: World, signals: Signals, notifier: Notifier) -> App | None:
     """Open the app, which may take a while; None where it was told to stop meanwhile."""
     stopped: list[str] = []
-    opening = asyncio.create_task(open_app(config, world))
+    progress = Progress()
+    notifier.extend(LONGEST_MIGRATION_SECONDS)  # bringing the schema up to date says nothing in between
+    notifier.status("opening the state database")
+    opening = asyncio.create_task(open_app(config, world, progress))
+    allowing = asyncio.create_task(_allow_time(world, progress, notifier))
 
     def stop(name: str) -> None:
         get_logger("daemon").info("daemon_stopping", signal=name)
+        notifier.stopping()
         stopped.append(name)
         opening.cancel()
 
-    _on_stop_signals(stop)
-    with suppress(asyncio.CancelledError):
-        app = await opening
-        if not stopped:
-            return app
-        await app.aclose()
+    signals.listen(stop)
+    try:
+        with suppress(asyncio.CancelledError):
+            app = await opening
+            if not stopped:
+                return app
+            await app.aclose()
+    finally:
+        allowing.cancel()
     if not stopped:
         raise asyncio.CancelledError
     get_logger("daemon").info("daemon_stopped")
     return None
 
 
-def _on_stop_signals(react: Callable[[str], None]) -> None:
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, react, number.name)
+async def _allow_time(world: World, progress: Progress, notifier: Notifier) -> None:
+    """Ask for more time to start as long as it makes headway: an archive may be long."""
+    while not progress.standstills(world.clock.monotonic(), OPENING_PATIENCE_SECONDS):
+        await asyncio.sleep(OPENING_STEP_SECONDS)
+        notifier.extend(EXTENSION_SECONDS)
+        notifier.status("reading what sources said before")
 
 
 class Daemon:
-    """Runs an app: feeds by schedule and by hint, a lane for each channel, the control socket."""
+    """Serves one open state: lets generations run on it, answers the control socket, ends in order."""
 
-    def __init__(self, app: App, environ: Mapping[str, str]) -> None:
-        """Run `app`."""
+    def __init__(
+        self, app: App, load: Load, signals: Signals, notifier: Notifier, control_socket: Path
+    ) -> None:
+        """Run `app`; `load` reads the configuration anew."""
         self._app = app
+        self._load = load
+        self._signals = signals
+        self._notifier = notifier
         self._log = get_logger("daemon")
         self._stop = asyncio.Event()
-        self._signals = 0
+        self._stop_signals = 0
         self._fault: BaseException | None = None
-        self._failed_looks: dict[str, str] = {}
-        self._schedule = Schedule(app.world.clock, self._unharmed(app.mind_the_clock))
-        path = socket_path(app.database.path, environ.get("RUNTIME_DIRECTORY"))
-        self._control = ControlServer(path, Operations(app, daemon=True).handle)
-        self._house = Housekeeping(app)
-        self._lanes = [asyncio.create_task(lane.run()) for lane in app.lanes.values()]
-        self._others: list[asyncio.Task[None]] = []
+        self._operations = Operations(app, daemon=True)
+        self._control = ControlServer(control_socket, self.handle)
+        self._web = WebServer(self._present, self.handle, health_routes(self._present))
+        self._generation = Generation(app, self._fail)
+        self._runs = asyncio.Event()
+        self._reload: asyncio.Task[dict[str, Any]] | None = None
 
     async def run(self) -> None:
-        """Run until stopped; raise what ended a lane, if anything did."""
-        _on_stop_signals(self._signalled)
+        """Run until stopped; raise what ended a part of it, if anything did."""
+        self._signals.listen(self._signalled)
         await self._control.start()
         self._app.database.announce(str(self._control.path))
-        self._plan_looks()
-        self._schedule.start()
-        self._others = [
-            asyncio.create_task(work)
-            for work in (self._follow_hints(), self._first_look(), self._notice_standstills())
-        ]
-        self._log.info(
-            "daemon_started",
-            version=__version__,
-            channels=len(self._app.lanes),
-            sources=len(self._app.feeds),
+        note_accepted(self._app)
+        self._generation.start()
+        self._runs.set()
+        self._log.info("daemon_started", version=__version__, **self._counts())
+        self._notifier.ready()
+        pulse = Pulse(self._app, self._notifier, self._look_first_soon)
+        beating = self._watched(pulse.run())
+        works = (pulse.tell_status(), self._follow_hangups(), self._web.run())
+        others = [self._watched(work) for work in works]
+        await self._stop.wait()
+        await self._finish(others)
+        beating.cancel()
+        if self._fault is not None:
+            raise self._fault
+
+    async def handle(
+        self,
+        verb: str,
+        parameters: dict[str, Any],
+        tell: Tell,
+        actor: str,
+        told: Callable[[int], None] = lambda _: None,
+    ) -> dict[str, Any]:
+        """Do what `actor` asks for, by the configuration in force; `told` gets its number in the trail."""
+        if verb == "reload":
+            return await self.reload()
+        await self._runs.wait()
+        generation = self._generation
+        work = asyncio.create_task(
+            generation.do(self._operations.handle(verb, parameters, tell, actor, told))
         )
-        stopping = asyncio.create_task(self._stop.wait())
-        await asyncio.wait([stopping, *self._lanes, *self._others], return_when=asyncio.FIRST_COMPLETED)
-        while not self._stop.is_set() and not self._first_fault():
-            await asyncio.wait([stopping, *self._running()], return_when=asyncio.FIRST_COMPLETED)
-        fault = self._first_fault()
-        await self._finish(stopping)
-        if fault is not None:
-            raise fault
+        ending = asyncio.create_task(generation.ending.wait())
+        try:
+            if verb == "reconcile":  # it may take hours, and a stop or a reload must not
+                await asyncio.wait((work, ending), return_when=asyncio.FIRST_COMPLETED)
+            if work.done() or verb != "reconcile" or self._stop.is_set():
+                return await work
+        finally:
+            ending.cancel()
+            work.cancel()
+        raise ConfigurationReloaded(
+            "the configuration was reloaded meanwhile: what is due stays due, and is pushed by the new one;"
+            " run the command again to follow that"
+        )
 
-    def _running(self) -> list[asyncio.Task[None]]:
-        return [task for task in (*self._lanes, *self._others) if not task.done()]
+    async def reload(self) -> dict[str, Any]:
+        """Read the configuration anew and take it over; tell what came of it.
 
-    def _first_fault(self) -> BaseException | None:
-        for task in (*self._lanes, *self._others):
-            if task.done() and not task.cancelled() and task.exception() is not None:
-                return task.exception()
-        return self._fault
+        Who asks while another reads waits for that one, and then reads again: the file may have changed.
+        """
+        while self._reload is not None and not self._reload.done():
+            await asyncio.wait([self._reload])
+        if self._stop.is_set():
+            raise asyncio.CancelledError
+        self._reload = self._watched(self._take_over())
+        return await asyncio.shield(self._reload)
 
-    def _signalled(self, name: str) -> None:
-        self._signals += 1
-        self._log.info("daemon_stopping", signal=name)
-        self._stop.set()
-        for lane in self._app.lanes.values():
-            lane.stop()
-        if self._signals > 1:
-            for task in self._lanes:
-                task.cancel()
+    async def _take_over(self) -> dict[str, Any]:
+        self._notifier.reloading()
+        try:
+            successor = await load_successor(self._app, self._load)
+            changed = successor.config != self._app.config
+            if successor.connectors is not None:
+                await self._swap(successor.config, successor.connectors)
+            self._app.config = successor.config
+        except ConfigError as error:
+            note_refused(self._app, error)
+            return {"problems": [str(problem) for problem in error.problems]}
+        else:
+            note_accepted(self._app)
+            self._app.metrics.configuration_taken(self._app.world.clock.wall())
+            self._web.reload()
+            event = "configuration_reloaded" if changed else "configuration_unchanged"
+            self._log.info(event, **self._counts())
+            return {"problems": [], "changed": changed}
+        finally:
+            if not self._stop.is_set():
+                self._notifier.ready()
 
-    async def _finish(self, stopping: "asyncio.Task[bool]") -> None:
-        """Take nothing more; let the lanes finish what is in flight, within a bound."""
-        self._stop.set()
-        await self._schedule.stop()
-        await self._control.stop()
-        for lane in self._app.lanes.values():
-            lane.stop()
-        for task in (stopping, *self._others):
-            task.cancel()
-        if self._lanes:
-            _, late = await asyncio.wait(self._lanes, timeout=FINISH_SECONDS)
-            for task in late:
-                task.cancel()
-        await asyncio.gather(stopping, *self._others, *self._lanes, return_exceptions=True)
-        self._log.info("daemon_stopped")
+    async def _swap(self, config: Config, connectors: Connectors) -> None:
+        """End what runs by the old configuration, then let the new one run on the same open state."""
+        self._runs.clear()
+        try:
+            await self._generation.finish_looks()
+            await self._generation.finish()
+            await remake_app(self._app, config, connectors)
+        except BaseException:
+            await connectors.aclose()
+            raise
+        self._generation = Generation(self._app, self._fail)
+        self._generation.start()
+        self._runs.set()
 
-    def _plan_looks(self) -> None:
-        for name, feed in self._app.feeds.items():
-            source = self._app.config.sources[name]
-            seconds = source.scan if isinstance(source, DropSource) else source.poll
-            self._schedule.every(seconds, self._unharmed(partial(self._look, feed)), f"look at {name}")
-        self._schedule.every(MARK_EVERY_SECONDS, self._unharmed(self._mark), "mark")
-        self._schedule.at(HOUSEKEEPING_AT, self._unharmed(self._house.keep), "housekeeping")
-        self._schedule.every(WATCH_ROOM_SECONDS, self._unharmed(self._house.watch_room), "room")
-        if self._app.config.reconcile.full_at:
-            assert_all = self._unharmed(self._assert_all)
-            self._schedule.at(self._app.config.reconcile.full_at, assert_all, "full reconcile")
+    async def _follow_hangups(self) -> None:
+        while True:
+            await self._signals.hangup.wait()
+            self._signals.hangup.clear()
+            await self.reload()
 
-    def _unharmed(self, work: Work) -> Work:
-        """Keep from the scheduler what ends planned work: it would write a traceback and go on."""
+    def _watched(self, work: Coroutine[Any, Any, Any]) -> "asyncio.Task[Any]":
+        task = asyncio.create_task(work)
+        task.add_done_callback(self._ended)
+        return task
 
-        async def unharmed() -> None:
-            try:
-                await work()
-            except DatabaseError as fault:
-                self._fail(fault)
-            except asyncio.CancelledError:
-                if not self._stop.is_set():
-                    raise
+    def _ended(self, task: "asyncio.Task[Any]") -> None:
+        if not task.cancelled() and (fault := task.exception()) is not None:
+            self._fail(fault)
 
-        return unharmed
-
-    def _fail(self, fault: DatabaseError) -> None:
-        """End all: without the state nothing may be sent."""
+    def _fail(self, fault: BaseException) -> None:
+        """End all: without the state, or without one of its parts, syncd would only seem to work."""
         self._fault = self._fault or fault
         self._stop.set()
 
-    async def _first_look(self) -> None:
-        """Take in what waited for the start; then do what housekeeping was missed while nothing ran."""
-        await self._unharmed(self._house.watch_room)()
-        await asyncio.gather(*(self._look(feed) for feed in self._app.feeds.values()))
-        await self._unharmed(self._house.keep_if_missed)()
+    def _signalled(self, name: str) -> None:
+        self._stop_signals += 1
+        self._log.info("daemon_stopping", signal=name)
+        self._stop.set()
+        self._generation.begin_to_end()
+        if self._stop_signals > 1:
+            self._generation.cut_off()
 
-    async def _look(self, feed: Feed) -> None:
-        """Look at a source. A fault of ours costs this source only; one of the state database all."""
-        name = feed.terms.name
-        try:
-            await feed.look()
-        except DatabaseError as fault:
-            self._fail(fault)
-        except Exception as fault:  # noqa: BLE001 (whatever it is, the other sources go on)
-            if self._failed_looks.get(name) != repr(fault):  # looks come every few seconds
-                self._failed_looks[name] = repr(fault)
-                self._log.exception("look_failed", source=name)
-        else:
-            self._failed_looks.pop(name, None)
+    async def _finish(self, others: "list[asyncio.Task[Any]]") -> None:
+        """Take nothing more; let the lanes finish what is in flight, within a bound."""
+        self._app.vitals.stopping = True
+        self._notifier.stopping()
+        told = "stopping" if self._fault is None else f"ended by a fault: {type(self._fault).__name__}"
+        self._notifier.status(told)
+        for task in (*others, self._reload):
+            if task is not None:
+                task.cancel()
+        await asyncio.gather(*others, *filter(None, [self._reload]), return_exceptions=True)
+        await self._control.stop()
+        await self._generation.finish()
+        self._log.info("daemon_stopped")
 
-    async def _notice_standstills(self) -> None:
-        """Notice that all stood still (stopped, suspended), and look before anything more is pushed."""
-        clock = self._app.world.clock
-        while True:
-            before = clock.monotonic(), clock.wall()
-            await asyncio.sleep(PULSE_SECONDS)
-            seconds = max(clock.monotonic() - before[0], clock.wall() - before[1])
-            if seconds > STANDSTILL_SECONDS:
-                self._log.warning("daemon_stood_still", seconds=round(seconds, 1))
-                await self._look_first()
+    def _present(self) -> App:
+        return self._app
 
-    async def _look_first(self) -> None:
-        """Look at all sources, pushing nothing meanwhile: what they said last may be long out of date."""
-        clock = self._app.world.clock
-        until = clock.monotonic() + LONGEST_LOOK_FIRST_SECONDS
-        looks = asyncio.gather(
-            *(self._look_twice(feed, self._settle_seconds(name)) for name, feed in self._app.feeds.items())
-        )
-        try:
-            while not looks.done() and clock.monotonic() < until:
-                for lane in self._app.lanes.values():
-                    lane.pacer.pause(clock.monotonic() + 2 * PULSE_SECONDS)
-                await asyncio.wait([looks], timeout=PULSE_SECONDS)
-            await looks
-        finally:
-            looks.cancel()
+    def _look_first_soon(self) -> None:
+        self._generation.look_first_soon()
 
-    def _settle_seconds(self, name: str) -> float | None:
-        source = self._app.config.sources[name]
-        return source.settle if isinstance(source, DropSource) else None
-
-    async def _follow_hints(self) -> None:
-        """Look at once where something changed. A folder's file must settle, so look again then."""
-        feeds: dict[Path, Feed] = {}
-        for name, feed in self._app.feeds.items():
-            source = self._app.config.sources[name]
-            feeds[source.path if isinstance(source, DropSource) else source.path.parent] = feed
-        async with asyncio.TaskGroup() as looks:
-            async for path in folder_hints(feeds, self._stop):
-                feed = feeds[path]
-                looks.create_task(self._look_twice(feed, self._settle_seconds(feed.terms.name)))
-
-    async def _look_twice(self, feed: Feed, settle: float | None) -> None:
-        await self._look(feed)
-        if settle is not None:
-            await asyncio.sleep(settle)
-            await self._look(feed)
-
-    async def _assert_all(self) -> None:
-        names = list(self._app.lanes)
-        try:
-            require_fresh(self._app, names, stale_ok=False)
-        except StaleSource as stale:
-            self._log.error("full_reconcile_refused", reason=str(stale))
-            return
-        self._log.info("full_reconcile_started", channels=len(names))
-        await self._app.assert_anew(names)
-
-    async def _mark(self) -> None:
-        with suppress(OSError):  # a full disk: the next intent says so, and what is committed needs no mark
-            self._app.database.mark()
+    def _counts(self) -> dict[str, int]:
+        return {"channels": len(self._app.lanes), "sources": len(self._app.feeds)}

@@ -20,9 +20,12 @@ from state.records import Attempt, Push, PushEnd, Settlement
 from state.registry import ChannelPlan, Registry
 from syncd.clock import Clock
 from syncd.core.blame import Blame
+from syncd.core.clock_offset import ClockOffset
 from syncd.core.pacing import LONGEST_PAUSE_SECONDS, Pacer
 from syncd.core.settling import Moment, refuse_locally, settle_answer, settle_error
+from syncd.lane_watch import LaneWatch
 from syncd.logs import get_logger, hide_secrets
+from syncd.metrics.channels import ChannelMetrics
 
 PROBE_HOLD_SECONDS = 900.0
 LONGEST_REPAIR_SECONDS = 3600.0
@@ -47,6 +50,8 @@ class LaneParts:
     registry: Registry
     clock: Clock
     chance: Callable[[], float]
+    metrics: ChannelMetrics
+    watch: LaneWatch
 
 
 class Delivery:
@@ -58,6 +63,7 @@ class Delivery:
         self._log = get_logger("delivery").bind(channel=parts.plan.name)
         self._probe_at = self._read_holds()
         self._blame = Blame()
+        self.clock_offset = ClockOffset()
         until = parts.registry.paused_until(parts.channel_id)
         if until is not None:
             left = min((until - parts.clock.now()) / 1000, LONGEST_PAUSE_SECONDS)
@@ -81,8 +87,13 @@ class Delivery:
     async def deliver(self, push: Push) -> ConnectorError | None:
         """Send one push and settle every row of it; return what it says against the channel as a whole."""
         sendable, settlements = self._split_uncarriable(push)
-        sent_at = self._parts.clock.monotonic()
+        self._parts.metrics.begun(sendable)
+        sent_at, sent_at_wall = self._parts.clock.monotonic(), self._parts.clock.wall()
         answer, error = await self._send(push, sendable)
+        self._compare_clocks(answer or error, sent_at_wall)
+        if sendable:
+            seconds = self._parts.clock.monotonic() - sent_at
+            self._parts.metrics.answered(seconds, _end(answer, error).status, error)
         if error is not None:
             error.message, error.code = hide_secrets(error.message), hide_secrets(error.code)
         moment = Moment(self._parts.clock.now(), self._parts.chance)
@@ -91,7 +102,7 @@ class Delivery:
         elif answer is not None:
             settlements += settle_answer(sendable, answer, moment)
         settlements = [_without_secrets(settlement) for settlement in settlements]
-        self._parts.ledger.settle(
+        waits = self._parts.ledger.settle(
             push,
             settlements,
             _end(answer, error),
@@ -99,6 +110,7 @@ class Delivery:
             settling=self._parts.settling_ms,
             asynchronous=self._parts.capabilities.asynchronous,
         )
+        self._parts.metrics.settled(settlements, waits)
         self._report(push, settlements, error)
         if answer is not None:
             self._learn(answer, sendable, sent_at)
@@ -110,12 +122,18 @@ class Delivery:
         if not attempts:
             return None, None
         try:
-            return await self._parts.connector.push([_update(attempt) for attempt in attempts]), None
+            with self._parts.watch.call():
+                return await self._parts.connector.push([_update(attempt) for attempt in attempts]), None
         except ConnectorError as error:
             return None, error
         except Exception as fault:  # noqa: BLE001 (a fault of a plug-in must not end the lane)
             self._log.exception("connector_failed", push=push.id)
             return None, TryLater(connector_fault(fault), effect=Effect.AMBIGUOUS)
+
+    def _compare_clocks(self, answered: Answer | ConnectorError | None, sent_at: float) -> None:
+        if answered is not None and answered.server_time is not None:
+            received_at = self._parts.clock.wall()
+            self.clock_offset.heard(answered.server_time, sent=sent_at, received=received_at)
 
     def _split_uncarriable(self, push: Push) -> tuple[list[Attempt], list[Settlement]]:
         longest = self._parts.capabilities.max_sku_length
@@ -160,6 +178,7 @@ class Delivery:
         """Remember what was learnt of the limit, where it is news, and a pause until then."""
         monotonic = self._parts.clock.monotonic()
         if until is not None and until > monotonic:
+            self._parts.metrics.paused()
             now = self._parts.clock.now()
             ends = now + math.ceil((until - monotonic) * 1000) + 1
             self._parts.registry.pause_channels(self._parts.sharing, now, ends)

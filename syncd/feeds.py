@@ -2,13 +2,17 @@
 
 import asyncio
 from abc import ABC, abstractmethod
-from typing import final
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TypeVar, final
 
 from state.records import ImportState
 from syncd.intake import Intake, IntakeParts, SourceTerms, Verdict
 from syncd.logs import get_logger
 from syncd.sources.rows import SourceUnreachable
 
+T = TypeVar("T")
 NOTE_EVERY_MS = 60_000
 
 
@@ -18,8 +22,9 @@ class Feed(ABC):
     def __init__(self, terms: SourceTerms, parts: IntakeParts) -> None:
         """Judge by `terms`."""
         self.terms = terms
-        self._parts = parts
-        self._intake = Intake(terms, parts)
+        self._parts = replace(parts, blocking=self._blocking)
+        self._really_blocking = parts.blocking
+        self._intake = Intake(terms, self._parts)
         self._log = get_logger("feed").bind(source=terms.name)
         self._lock = asyncio.Lock()
         self._noted_at: int | None = None
@@ -35,19 +40,49 @@ class Feed(ABC):
         """
         async with self._lock:
             try:
-                verdicts = await self._look(thoroughly=thoroughly)
+                with self._watched():
+                    verdicts = await self._look(thoroughly=thoroughly)
             except SourceUnreachable as trouble:
                 self._failed(str(trouble))
                 return []
             self._succeeded(verdicts)
             return verdicts
 
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """Let whoever watches expect headway while the source is looked at."""
+        name = f"source {self.terms.name}"
+        self._parts.progress.expect(name, self._parts.clock.monotonic(), 0.0)
+        try:
+            yield
+        finally:
+            self._parts.progress.rest(name)
+
+    async def _blocking(self, function: Callable[[], T]) -> T:
+        """Do what blocks in a thread; each piece of it that ends is headway."""
+        try:
+            return await self._really_blocking(function)
+        finally:
+            self._parts.progress.moved(f"source {self.terms.name}", self._parts.clock.monotonic())
+
     @abstractmethod
     async def _look(self, *, thoroughly: bool) -> list[Verdict]: ...
+
+    @final
+    async def catch_up(self) -> None:
+        """Read again what it has said before, because the state remembers less than that."""
+        with self._watched():
+            await self.reread()
 
     async def reread(self) -> None:
         """Read again what it has said before, because the state remembers less than that."""
         return
+
+    @final
+    async def idle(self) -> None:
+        """Wait until no look is under way."""
+        async with self._lock:
+            return
 
     async def delete_old(self) -> int:
         """Delete what is kept of it longer than it should be; return how many files."""

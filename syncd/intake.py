@@ -6,7 +6,7 @@ transactions, the dangerous direction first. A crash between two of them resumes
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol, TypeVar
 
@@ -19,8 +19,10 @@ from state.stock import StockBook
 from state.tables import Import
 from syncd.clock import Clock
 from syncd.core.guards import WINDOW_MS, looks_wrong, too_many_bad
+from syncd.core.progress import Progress
 from syncd.incoming import Incoming, SourceTerms, Verdict, is_cut_off_hold, record_of
 from syncd.logs import get_logger
+from syncd.metrics.counting import Metrics
 from syncd.sources.rows import BadRow, ReadReport, SourceUnreachable, SourceUnreadable, shown
 
 __all__ = ["Incoming", "Intake", "IntakeParts", "SourceTerms", "Verdict", "see_out"]
@@ -48,6 +50,8 @@ class IntakeParts:
     clock: Clock
     blocking: Blocking
     applied: Callable[[], None]
+    metrics: Metrics
+    progress: Progress = field(default_factory=Progress)
 
 
 class Intake:
@@ -58,12 +62,20 @@ class Intake:
         self._terms = terms
         self._parts = parts
         self._log = get_logger("intake").bind(source=terms.name)
+        self._metrics = parts.metrics.source(terms.name)
 
     async def take(self, incoming: Incoming) -> Verdict:
         """Read, compare, judge and store one import.
 
         Raises `SourceUnreachable` where it cannot be read now: nothing is known of it then.
         """
+        began = self._parts.clock.monotonic()
+        verdict = await self._take(incoming)
+        seconds = self._parts.clock.monotonic() - began
+        self._metrics.read(seconds, verdict.report.rows, verdict.report.bad)
+        return verdict
+
+    async def _take(self, incoming: Incoming) -> Verdict:
         early = self._needless(incoming)
         if early is not None:
             return self._close(incoming, early)
@@ -124,7 +136,7 @@ class Intake:
 
         What is resumed zeroes nothing: its own first part may have noted what is missing.
         """
-        staging.load(incoming.rows(staging, report))
+        staging.load(incoming.rows(staging, report), self._moved)
         incoming.verify()
         for row in staging.drop_duplicates():
             reason = f"the same SKU and location stand {row.claim} times in this import"
@@ -138,6 +150,10 @@ class Intake:
             sure=not report.unidentified,
             since=since,
         )
+
+    def _moved(self) -> None:
+        """Tell whoever watches that the reading makes headway; from the thread that reads."""
+        self._parts.progress.moved(f"source {self._terms.name}", self._parts.clock.monotonic())
 
     def _judge(self, incoming: Incoming, comparison: Comparison, report: ReadReport) -> Verdict:
         refusal = too_many_bad(report.bad, report.rows, self._terms.guard)
@@ -266,13 +282,15 @@ class Intake:
         return self._parts.imports.record(entry, verdict.largest)
 
     def _report(self, incoming: Incoming, verdict: Verdict) -> None:
+        changed = verdict.comparison.changed if verdict.comparison else 0
+        self._metrics.concluded(verdict.state, changed)
         event = f"import_{verdict.state}"
         facts = {
             "import_id": verdict.import_id,
             "name": incoming.name,
             "rows": verdict.report.rows,
             "bad": verdict.report.bad,
-            "changed": verdict.comparison.changed if verdict.comparison else 0,
+            "changed": changed,
         }
         if verdict.reason:
             facts["reason"] = verdict.reason

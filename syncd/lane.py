@@ -24,8 +24,6 @@ from syncd.delivery import PROBE_HOLD_SECONDS, Delivery, LaneParts, connector_fa
 from syncd.logs import get_logger
 from syncd.recovery import PROBE_ROWS, TROUBLE, Setbacks, until_it_works
 
-SHORTEST_PAUSE_SECONDS = 0.001
-
 
 class Lane:
     """Pushes what is due on one channel."""
@@ -45,7 +43,7 @@ class Lane:
         self._renewed = False
         self._fault: BaseException | None = None
         self._credit = 0.0
-        self._setbacks = Setbacks()
+        self.setbacks = Setbacks()
         self._once = False
         self.gave_up: str | None = None
         """Why it is no use to wait: the marketplace has stayed down for several tries."""
@@ -64,6 +62,16 @@ class Lane:
     def pacer(self) -> Pacer:
         """The channel's pace."""
         return self._parts.pacer
+
+    @property
+    def clock_offset(self) -> float | None:
+        """Seconds that the marketplace's clock is ahead of ours; None while that is not known."""
+        return self._delivery.clock_offset.seconds
+
+    def clock_was_set(self) -> None:
+        """Forget how our clock stood to the marketplace's, and look again at what is due."""
+        self._delivery.clock_offset.forget()
+        self.wake()
 
     def wake(self) -> None:
         """Look again at what is due: something changed."""
@@ -87,14 +95,17 @@ class Lane:
         A hold from before the start is probed at once: its cause may have been mended since.
         """
         patience = 0.0
-        while not self._stop.is_set():
-            if self._held:
-                released = await self._until_released_or(patience)
+        try:
+            while not self._stop.is_set():
+                if self._held:
+                    released = await self._until_released_or(patience)
+                    patience = PROBE_HOLD_SECONDS
+                    if not released and not await self._probe_hold():
+                        continue
                 patience = PROBE_HOLD_SECONDS
-                if not released and not await self._probe_hold():
-                    continue
-            patience = PROBE_HOLD_SECONDS
-            await self._work()
+                await self._work()
+        finally:
+            self._parts.watch.rest()
 
     async def settle(self, skus: Sequence[str] | None = None) -> None:
         """Push what is due now (of these SKUs only) until nothing more can be, then return.
@@ -117,6 +128,7 @@ class Lane:
                     task.cancel()
                 raise
             finally:
+                self._parts.watch.rest()
                 if self._tasks:
                     await asyncio.wait(self._tasks)
             if self._fault is not None:
@@ -163,7 +175,7 @@ class Lane:
                 self._fault = unstored
 
     def _most_rows(self) -> int:
-        return self._setbacks.most_rows(self._parts.pacer.rows_per_request)
+        return self.setbacks.most_rows(self._parts.pacer.rows_per_request)
 
     def _rows_now(self, now: float) -> int:
         return min(self._most_rows(), self._parts.pacer.worth_waiting_for(now))
@@ -173,7 +185,7 @@ class Lane:
         match error:
             case None:
                 self._renewed = False
-                self._setbacks.relieve(self._parts.pacer.rows_per_request)
+                self.setbacks.relieve(self._parts.pacer.rows_per_request)
             case _ if isinstance(error, TROUBLE):
                 self._trouble = error
             case AuthenticationExpired():
@@ -201,11 +213,7 @@ class Lane:
 
     async def _pause(self, seconds: float) -> None:
         """Wait so many seconds, or until woken."""
-        try:
-            async with asyncio.timeout(max(seconds, SHORTEST_PAUSE_SECONDS)):
-                await self._wake.wait()
-        except TimeoutError:
-            return
+        await self._parts.watch.wait(self._wake, seconds)
 
     async def _until_released_or(self, seconds: float) -> bool:
         """Wait so many seconds, or until released or stopped; tell whether it was released."""
@@ -220,11 +228,7 @@ class Lane:
 
     async def _sleep(self, seconds: float) -> None:
         """Wait so many seconds, or until stopped."""
-        try:
-            async with asyncio.timeout(max(seconds, SHORTEST_PAUSE_SECONDS)):
-                await self._stop.wait()
-        except TimeoutError:
-            return
+        await self._parts.watch.wait(self._stop, seconds)
 
     def has_work(self, skus: Sequence[str] | None = None) -> bool:
         """Tell whether anything (of these SKUs) is under way, may be pushed, or may be before long.
@@ -270,8 +274,10 @@ class Lane:
             self._hold(expired or ChannelRefused("the authorisation is refused again after its renewal"))
             return
         self._renewed = True
+        self._parts.watch.rest()
         try:
-            await self._parts.connector.renew()
+            with self._parts.watch.call():
+                await self._parts.connector.renew()
         except ConnectorError as error:
             self._note(error)
         except Exception as fault:  # noqa: BLE001 (a fault of a plug-in must not end the lane)
@@ -301,20 +307,20 @@ class Lane:
         works = await until_it_works(
             probe,
             first=trouble,
-            delay=lambda: channel_delay(self._setbacks.strain, self._parts.chance()),
+            delay=lambda: channel_delay(self.setbacks.strain, self._parts.chance()),
             sleep=self._sleep,
             give_up=lambda: self._stop.is_set() or (self._once and self.gave_up is not None),
         )
         if works:
-            self.gave_up = None
+            self.gave_up = self.setbacks.down = None
             if not self._stop.is_set():
                 self._log.info("channel_recovered")
         return works
 
     def _set_back(self, error: ConnectorError) -> None:
         """Count a failure. Logged at each doubling: a day of outage must not write a million lines."""
-        self._setbacks.add()
-        failures = self._setbacks.in_a_row
+        self.setbacks.add(self._parts.clock.now(), error.message)
+        failures = self.setbacks.in_a_row
         is_long = failures > TRIES_WHEN_SETTLING or not self._is_soon()
         self.gave_up = error.message if is_long else None
         if failures & (failures - 1) == 0:
@@ -344,6 +350,7 @@ class Lane:
             await self._sleep(delay)
             rows = min(limit, pacer.rows_per_request)
         push = None if self._stop.is_set() else self._begin(rows)
+        self._parts.watch.rest()
         if push is None:
             return False, None
         return True, await self._delivery.deliver(push)

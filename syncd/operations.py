@@ -1,16 +1,30 @@
 """What a person may ask for, with or without a running daemon: reconcile, retry, approve, reject."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Protocol
 
 from state.import_details import effect_of
 from state.records import ImportState
 from state.tables import Import
+from syncd import __version__
 from syncd.app import App
+from syncd.audit import RECORDED, recorded
 from syncd.control import Tell
 from syncd.errors import WrongUsage
 from syncd.reconciling import Summary, Wish, channels_in_scope, reconcile
+from syncd.times import rfc3339
+
+
+class Do(Protocol):
+    """Does what a person asks for, by the configuration in force, and records it."""
+
+    async def __call__(
+        self, verb: str, parameters: dict[str, Any], tell: Tell, actor: str, told: Callable[[int], None], /
+    ) -> dict[str, Any]:
+        """See `Operations.handle`."""
+        ...
 
 
 class Operations:
@@ -20,12 +34,40 @@ class Operations:
         """`daemon`: lanes and feeds run already."""
         self._app = app
         self._daemon = daemon
+        self._started_at = app.world.clock.now()
 
-    async def handle(self, verb: str, parameters: dict[str, Any], tell: Tell) -> dict[str, Any]:
-        """Answer a request of the control socket."""
+    async def handle(
+        self,
+        verb: str,
+        parameters: dict[str, Any],
+        tell: Tell,
+        actor: str,
+        told: Callable[[int], None] = lambda _: None,
+    ) -> dict[str, Any]:
+        """Do what `actor` asks for. What changes something is recorded; `told` gets its number at once."""
+        if verb not in RECORDED:
+            return await self._do(verb, parameters, tell)
+        return await recorded(
+            self._app.database,
+            self._app.world.clock.now,
+            actor=actor,
+            verb=verb,
+            parameters=parameters,
+            work=lambda: self._do(verb, parameters, tell),
+            told=told,
+        )
+
+    async def _do(self, verb: str, parameters: dict[str, Any], tell: Tell) -> dict[str, Any]:
         match verb:
             case "ping":
                 return {"ok": True}
+            case "about":
+                return {
+                    "version": __version__,
+                    "configuration": self._app.config.fingerprint,
+                    "started_at": rfc3339(self._started_at),
+                    "pid": os.getpid(),
+                }
             case "reconcile":
                 wish = Wish(
                     full=bool(parameters.get("full")),

@@ -24,6 +24,8 @@ class Setbacks:
         """Nothing has gone wrong yet."""
         self.in_a_row = 0
         """Since a request of full size last worked."""
+        self.down: tuple[int, str] | None = None
+        """Since when (ms since the epoch) nothing has worked, and why not; None while something does."""
         self._strain = 0.0
         self._row_limit: int | None = None
 
@@ -36,14 +38,16 @@ class Setbacks:
         """Tell how many rows a request may carry, of `full`."""
         return full if self._row_limit is None else min(full, self._row_limit)
 
-    def add(self) -> None:
+    def add(self, now: int, reason: str) -> None:
         """Count a request that came to nothing."""
+        self.down = (now if self.down is None else self.down[0], reason)
         self.in_a_row += 1
         self._strain = min(self._strain + 1, MOST_STRAIN)
         self._row_limit = PROBE_ROWS
 
     def relieve(self, full: int) -> None:
         """Carry more rows after a good answer; only full size shows that all is well."""
+        self.down = None
         if self._row_limit is None:
             self._strain = max(self._strain - RELIEF, 0.0)
             return

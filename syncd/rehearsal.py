@@ -11,8 +11,9 @@ from typing import Any
 from state import reports
 from state.preview import PlannedChange, copy_database, count_planned, largest_changes
 from state.records import Risk
-from syncd.app import App, World, channel_pacer, open_app
+from syncd.app import App, World, open_app
 from syncd.config.model import Config
+from syncd.made import channel_pacer
 from syncd.reconciling import Wish, channels_in_scope, import_as_json, read_sources, require_fresh
 
 MOST_CHANGES = 10

@@ -24,6 +24,7 @@ class Schedule:
         self._taking_over: asyncio.Task[object] | None = None
         self._intervals: dict[str, float] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._runs = False
         self._scheduler = AsyncIOScheduler(
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
         )
@@ -40,13 +41,16 @@ class Schedule:
     def start(self) -> None:
         """Begin, in the running event loop."""
         self._scheduler.start()
+        self._runs = True
         self._mind_the_clock()
 
     async def stop(self) -> None:
-        """Begin nothing more; finish taking over a new time, if that is under way."""
+        """Begin nothing more; finish taking over a new time, if that is under way. May be called again."""
         if self._timer is not None:
             self._timer.cancel()
-        self._scheduler.shutdown(wait=False)
+        if self._runs:  # APScheduler shuts down a moment later, and takes no second word for it
+            self._runs = False
+            self._scheduler.shutdown(wait=False)
         if self._taking_over is not None:
             await asyncio.wait([self._taking_over])
 

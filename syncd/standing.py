@@ -1,10 +1,13 @@
 """How everything stands, as plain values: what `syncd status --json` prints."""
 
+import json
 from typing import Any
 
 from state import reports
+from state.alerts import StandingAlert, standing_alerts
 from state.database import Reader
 from state.records import Risk
+from state.refused import refused_configuration
 from state.reports import ChannelRow, ListingCounts, SourceRow
 from syncd.config.model import ChannelConfig, Config, SourceConfig
 from syncd.times import rfc3339
@@ -19,6 +22,7 @@ def standing_of(config: Config, reader: Reader, now: int) -> dict[str, Any]:
     with reader.read() as connection:
         known = {row.name: row for row in reports.channels(connection)}
         sources = {row.name: row for row in reports.sources(connection)}
+        alerts = [_alert(alert) for alert in standing_alerts(connection)]
         channels = {}
         for name, channel in config.channels.items():
             row = known.get(name)
@@ -36,12 +40,17 @@ def standing_of(config: Config, reader: Reader, now: int) -> dict[str, Any]:
                     for warehouse, code, message, since in holds
                 ],
             }
+        refused = refused_configuration(connection)
     return {
+        "configuration": {
+            "refused": None if refused is None else {"at": rfc3339(refused[0]), "problems": refused[1]}
+        },
         "channels": channels,
         "sources": {
             name: _source(source, sources.get(name, _NEVER_READ), now)
             for name, source in config.sources.items()
         },
+        "alerts": alerts,
     }
 
 
@@ -88,6 +97,18 @@ def _source(source: SourceConfig, row: SourceRow, now: int) -> dict[str, Any]:
         "too_old": old,
         "failing_since": _time(row.failing_since),
         "failure": row.failure,
+    }
+
+
+def _alert(alert: StandingAlert) -> dict[str, Any]:
+    return {
+        "kind": alert.kind,
+        "subject": alert.subject,
+        "severity": alert.severity,
+        "message": alert.message,
+        "since": rfc3339(alert.since),
+        "raised_at": rfc3339(alert.raised_at),
+        "details": json.loads(alert.details),
     }
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from watchfiles import Change, awatch
+from watchfiles._rust_notify import RustNotify
 
 REARM_SECONDS: Final = 60.0
 _STEP_MILLISECONDS: Final = 300
@@ -80,3 +81,13 @@ async def _touched(
 
 def _is_arrival(change: Change, _path: str) -> bool:
     return change is not Change.deleted
+
+
+def why_not_watched(folders: Iterable[Path]) -> str:
+    """Tell why the system would not watch these folders (which exist) now; "" where it would."""
+    try:
+        watcher = RustNotify([str(path) for path in folders], False, False, 0, False, False)
+    except (OSError, RuntimeError) as error:  # the watcher raises one of its own for what it cannot name
+        return str(error).split(" about ")[0].rstrip(".")  # behind that stand its own structures
+    watcher.close()
+    return ""

@@ -7,6 +7,7 @@ it answers and what takes effect. Faults then change when it takes effect and wh
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from typing import Any
 
 from starlette.requests import Request
@@ -156,7 +157,9 @@ class Marketplace:
         self._take_effect(verdict.taken, fault)
         if fault.after:
             await self._world.sleep(fault.after)
-        return self._seen(verdict, fault)
+        answer = self._seen(verdict, fault)
+        answer.headers.setdefault("date", formatdate(self._world.now() + fault.skew, usegmt=True))
+        return answer
 
     def _judged(self, judge: Judge, incoming: Incoming, fault: Fault) -> Verdict:
         if fault.kind is FaultKind.TOKEN_EXPIRED:

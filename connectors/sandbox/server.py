@@ -85,6 +85,7 @@ async def serve(sandbox: Sandbox, *, host: str = "127.0.0.1", port: int = 0) -> 
         log_level="critical",
         access_log=False,
         server_header=False,
+        date_header=False,  # the marketplaces write it, by their own clock
     )
     server = _Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listener]))

@@ -41,10 +41,15 @@ def _account(settings: TocobagusSettings) -> str:
     return f"{settings.base_url} store {settings.store_client_id}"
 
 
+def _addresses(settings: TocobagusSettings) -> tuple[str, ...]:
+    return (settings.base_url,)
+
+
 plugin = Plugin(
     settings=TocobagusSettings,
     capabilities=CAPABILITIES,
     account=_account,
     connect=TocobagusConnector,
     example=EXAMPLE,
+    addresses=_addresses,
 )

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from connectors.contract import Answer, StockUpdate, Surroundings
-from connectors.errors import AuthenticationExpired, ChannelRefused
+from connectors.contract import AccountCheck, Answer, StockUpdate, Surroundings
+from connectors.errors import AuthenticationExpired, ChannelRefused, telling_time
 from connectors.tocobagus import wire
 from connectors.tocobagus.settings import TocobagusSettings
 from connectors.tocobagus.signing import signature
@@ -51,7 +51,8 @@ class TocobagusConnector:
         offset = self._offset
         response = await self._call("PATCH", _INVENTORY, wire.stock_body(entries))
         try:
-            return wire.read_stock_answer(response, updates, entries, self._now(), self._secrets)
+            with telling_time(response.server_time):
+                return wire.read_stock_answer(response, updates, entries, self._now(), self._secrets)
         except AuthenticationExpired:
             self._learn(response, offset)
             raise
@@ -74,7 +75,7 @@ class TocobagusConnector:
             )
         self._offset = learnt
 
-    async def check(self) -> str:
+    async def check(self) -> AccountCheck:
         """Ask for the store's products (page List Products), which needs no parameter and changes nothing.
 
         Raises:
@@ -83,11 +84,13 @@ class TocobagusConnector:
         offset = self._offset
         response = await self._call("GET", "/partner/stores/products")
         try:
-            wire.read_envelope(response, self._now(), self._secrets)
+            with telling_time(response.server_time):
+                wire.read_envelope(response, self._now(), self._secrets)
         except AuthenticationExpired:
             self._learn(response, offset)
             raise
-        return f"signed in; store {self._settings.store_client_id} answers"
+        said = f"signed in; store {self._settings.store_client_id} answers"
+        return AccountCheck(said, server_time=response.server_time)
 
     async def aclose(self) -> None:
         """Close connections."""

@@ -21,10 +21,15 @@ class TocobagusSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     partner_client_id: HeaderText
+    """The partner."""
     secret_key: Secret
+    """The partner's key, with which requests are signed."""
     store_client_id: HeaderText
+    """The store."""
     store_token: Annotated[Secret, AfterValidator(_sendable)]
+    """What the store gave the partner."""
     base_url: BaseUrl = "https://partners-api.tocobagus.net/api/v1"
+    """Where stock is pushed to."""
     signature_prefix: Literal["sha256=", ""] = "sha256="
     """The guide writes `sha256=<hex>`, its samples the bare digits."""
     sign_base_path: bool = False

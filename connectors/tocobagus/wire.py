@@ -98,6 +98,7 @@ def read_stock_answer(
         status=response.status,
         request_id=quoted(value.get("requestId"), secrets),
         batch_id=quoted(data.get("batchId"), secrets),
+        server_time=response.server_time,
     )
 
 

@@ -40,10 +40,15 @@ def _account(settings: TokopediaSettings) -> str:
     return f"{settings.base_url} shop {settings.shop_id}"
 
 
+def _addresses(settings: TokopediaSettings) -> tuple[str, ...]:
+    return (settings.token_url, settings.base_url)
+
+
 plugin = Plugin(
     settings=TokopediaSettings,
     capabilities=CAPABILITIES,
     account=_account,
     connect=TokopediaConnector,
     example=EXAMPLE,
+    addresses=_addresses,
 )

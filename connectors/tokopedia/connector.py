@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from connectors.contract import Answer, StockUpdate, Surroundings
+from connectors.contract import AccountCheck, Answer, StockUpdate, Surroundings
 from connectors.errors import (
     AnswerUnusable,
     AuthenticationExpired,
@@ -18,6 +18,7 @@ from connectors.errors import (
     Effect,
     TryLater,
     WarehouseRefused,
+    telling_time,
 )
 from connectors.tokopedia import wire
 from connectors.tokopedia.settings import TokopediaSettings
@@ -66,7 +67,8 @@ class TokopediaConnector:
             params["bypass_update_product_status"] = "true"
         path = f"/inventory/v1/fs/{settings.fs_id}/stock/update"
         response = await self._call("POST", path, params, wire.stock_body(updates))
-        return wire.read_stock_answer(response, updates, self._now(), self._secrets)
+        with telling_time(response.server_time):
+            return wire.read_stock_answer(response, updates, self._now(), self._secrets)
 
     async def renew(self) -> None:
         """Ask for a new token; calls at the same time share one.
@@ -76,7 +78,7 @@ class TokopediaConnector:
         """
         await self._renew_unless_done(self._token)
 
-    async def check(self) -> str:
+    async def check(self) -> AccountCheck:
         """Sign in and ask for the shop (page Shop Info), which names the warehouses too.
 
         Raises:
@@ -85,9 +87,16 @@ class TokopediaConnector:
         settings = self._settings
         params = {"shop_id": str(settings.shop_id)}
         response = await self._call("GET", f"/v1/shop/fs/{settings.fs_id}/shop-info", params)
-        data = wire.read_data(response, self._now(), self._secrets)
-        warehouses = quoted(", ".join(_warehouse_ids(data)), self._secrets)
-        return f"signed in; shop {settings.shop_id} answers; warehouses: {warehouses or 'none named'}"
+        with telling_time(response.server_time):
+            data = wire.read_data(response, self._now(), self._secrets)
+        warehouses = _warehouse_ids(data)
+        named = quoted(", ".join(warehouses), self._secrets) or "none named"
+        return AccountCheck(
+            f"signed in; shop {settings.shop_id} answers; warehouses: {named}",
+            warehouses=tuple(warehouses) or None,
+            allowance=wire.read_allowance(response.headers),
+            server_time=response.server_time,
+        )
 
     async def aclose(self) -> None:
         """Close connections."""

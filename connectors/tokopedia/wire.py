@@ -129,6 +129,7 @@ def read_stock_answer(
         outcomes=_read_rows(data, updates, secrets),
         status=response.status,
         allowance=read_allowance(response.headers),
+        server_time=response.server_time,
     )
 
 

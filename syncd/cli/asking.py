@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from state.database import holder_socket
 from syncd.app import World, open_app
+from syncd.audit import user_name
 from syncd.clock import system_clock
 from syncd.config.model import Config
 from syncd.control import ask
@@ -61,4 +62,6 @@ def do(config: Config, verb: str, parameters: dict[str, Any]) -> tuple[dict[str,
     socket = daemon_socket(config)
     if socket is not None:
         return ask_daemon(socket, verb, parameters), True
-    return do_here(config, lambda operations: operations.handle(verb, parameters, lambda _: None)), False
+    return do_here(
+        config, lambda operations: operations.handle(verb, parameters, lambda _: None, user_name())
+    ), False

@@ -52,6 +52,15 @@ def load_to_push(*, whole_log: bool = False) -> Config:
     return config
 
 
+def load_again(path: Path) -> Config:
+    """Load the configuration of a daemon that runs, from the file that it was started with."""
+    config = load_config(path, environ=os.environ, load_plugin=load_plugin)
+    for secret in secrets_of(config):
+        logs.register_secret(secret)
+    require_something_to_do(config)
+    return config
+
+
 def log_to(stream: TextIO | None, config: Config) -> None:
     """Send a short command's log lines to `stream`, None = stderr."""
     level = config.logging.level

@@ -6,6 +6,7 @@ from typing import IO, Any
 import click
 from typing_extensions import override
 
+from syncd.cli.hidden import hidden_by
 from syncd.errors import AlreadyRunning, ConfigError, SyncdError
 
 FAULT = 1
@@ -28,6 +29,8 @@ def told(error: Exception) -> Failure:
     """Put an exception into words."""
     if isinstance(error, SyncdError):
         return Failure(str(error), error.exit_status)
+    if (hidden := hidden_by(error)) is not None:
+        return Failure(hidden, FAULT)
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         return Failure(f"{where}{error.strerror or error}", FAULT)

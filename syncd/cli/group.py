@@ -18,6 +18,7 @@ from syncd.cli.options import remember_config
 
 COMMANDS = {
     "run": "Run the daemon in the foreground.",
+    "reload": "Let the running daemon take over a changed configuration.",
     "reconcile": "Read the sources now and push what is due.",
     "status": "Show how each channel and source is.",
     "failures": "List the listings that failed, and why.",

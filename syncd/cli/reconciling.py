@@ -5,6 +5,7 @@ import signal
 from typing import Any
 
 from syncd.app import App, World, open_app
+from syncd.audit import user_name
 from syncd.cli.output import note
 from syncd.cli.progress import watched
 from syncd.clock import system_clock
@@ -26,7 +27,9 @@ async def _reconcile(config: Config, wish: dict[str, Any]) -> tuple[dict[str, An
     app = await open_app(config, World(clock=system_clock()))
     try:
         with watched(config) as hear:
-            work = asyncio.create_task(Operations(app, daemon=False).handle("reconcile", wish, hear))
+            work = asyncio.create_task(
+                Operations(app, daemon=False).handle("reconcile", wish, hear, user_name())
+            )
             signalled = _listen_to_signals(app, work)
             try:
                 summary = await work

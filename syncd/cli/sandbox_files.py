@@ -1,11 +1,15 @@
 """The files beside the sandbox: a configuration that points at it, a drop folder, a sample export."""
 
 import os
+import secrets
 from pathlib import Path
 
 SAMPLE_ROWS = 500
 _SOURCE = """\
 # Points at the simulated marketplaces of `syncd sandbox`: their credentials are no secrets.
+
+[server]                        # the status page of `syncd run`: http://127.0.0.1:9320/
+token = "@TOKEN@"     # asked for before it does something
 
 [sources.erp]
 type = "drop"
@@ -21,7 +25,7 @@ def prepare_directory(directory: Path, channels: str) -> Path:
     """
     (directory / "inbox").mkdir(parents=True, exist_ok=True)
     config = directory / "syncd.toml"
-    write_private(config, _SOURCE + channels)
+    write_private(config, _SOURCE.replace("@TOKEN@", secrets.token_hex(8)) + channels)
     (directory / "sample.csv").write_text(sample_export(), encoding="utf-8")
     return config
 

@@ -16,6 +16,7 @@ def print_standing(standing: dict[str, Any], now: int) -> None:
     """Print how each channel and source is, and below what a person should know or do."""
     channels, sources = standing["channels"], standing["sources"]
     click.echo("the daemon runs" if standing["running"] else "no daemon runs: nothing is pushed by itself")
+    _print_notes(_alert_notes(standing, now))
     click.echo()
     print_table(
         ("channel", "last push", *(name.replace("_", " ") for name in _COUNTS)),
@@ -37,11 +38,19 @@ def print_standing(standing: dict[str, Any], now: int) -> None:
         numbers=3,
     )  # fmt: skip
     _print_notes(note for name, source in sources.items() for note in _source_notes(name, source, now))
+    _print_notes(_refusal(standing["configuration"]["refused"], now))
 
 
 def _print_notes(notes: Iterator[str]) -> None:
     for note in notes:
         click.echo(f"  {note}")
+
+
+def _alert_notes(standing: dict[str, Any], now: int) -> Iterator[str]:
+    if standing["alerts"] and not standing["running"]:
+        yield "the alerts are as they stood when it last ran:"
+    for alert in standing["alerts"]:
+        yield f"{alert['severity']} since {_ago(alert['since'], now)}: {cell(alert['message'])}"
 
 
 def _channel_notes(name: str, channel: dict[str, Any], now: int) -> Iterator[str]:
@@ -95,6 +104,12 @@ def _source_notes(name: str, source: dict[str, Any], now: int) -> Iterator[str]:
 
 def _reason(hold: dict[str, Any]) -> str:
     return cell(" ".join(text for text in (hold["code"], hold["message"]) if text))
+
+
+def _refusal(refused: dict[str, Any] | None, now: int) -> Iterator[str]:
+    if refused is not None:
+        yield f"the daemon refused a changed configuration {_ago(refused['at'], now)}, and keeps the old one:"
+        yield from (f"  {problem}" for problem in refused["problems"])
 
 
 def _ago(time: str | None, now: int) -> str:

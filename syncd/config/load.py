@@ -1,5 +1,6 @@
 """Read syncd.toml into a `Config`, or say everything that is wrong with it at once."""
 
+import hashlib
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
@@ -9,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, SecretStr
 
+from syncd.config.alerts import AlertsConfig, secrets_of_alerts
 from syncd.config.channels import PluginLoader, check_buckets, read_channel
 from syncd.config.model import (
     SOURCE_TYPES,
@@ -18,18 +20,18 @@ from syncd.config.model import (
     HistoryConfig,
     LoggingConfig,
     ReconcileConfig,
-    ServerConfig,
     SourceConfig,
     StateConfig,
 )
 from syncd.config.report import Report
 from syncd.config.secrets import secret_resolver, unread_secret
+from syncd.config.server import ServerConfig
 from syncd.errors import ConfigError, Problem
 
 SYSTEM_CONFIG = Path("/etc/syncd/syncd.toml")
 """Where the configuration of a system service stands."""
 
-_TABLES = ("state", "server", "logging", "history", "sources", "channels", "reconcile")
+_TABLES = ("state", "server", "logging", "history", "sources", "channels", "reconcile", "alerts")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
@@ -77,12 +79,22 @@ def load_config(
     config = _build(document, base, context, load_plugin, report)
     if report.problems:
         raise ConfigError(report.problems, path=path)
-    return replace(config, warnings=tuple(_warnings(document, config, path)))
+    warnings = tuple(_warnings(document, config, path))
+    return replace(config, warnings=warnings, fingerprint=_fingerprint(text))
 
 
 def secrets_of(config: Config) -> list[str]:
     """Return every secret that the configuration holds, for `syncd.logs.register_secret`."""
-    return [secret for channel in config.channels.values() for _, secret in _secrets_in(channel.settings)]
+    holders: list[BaseModel] = [config.server, *(channel.settings for channel in config.channels.values())]
+    ours = [secret for holder in holders for _, secret in _secrets_in(holder)]
+    return ours + secrets_of_alerts(config.alerts)
+
+
+def named_secrets(config: Config) -> Iterator[tuple[str, str]]:
+    """Yield every secret that the channels hold, with its key in the file."""
+    for name, channel in config.channels.items():
+        for key, secret in _secrets_in(channel.settings):
+            yield f"channels.{name}.{key}", secret
 
 
 def _read(path: Path) -> str:
@@ -98,6 +110,11 @@ def _read(path: Path) -> str:
         line = text.count("\n", 0, bad.start()) + 1
         problem = Problem("", "is not UTF-8 text: save it again with that encoding", line)
     raise ConfigError([problem], path=path)
+
+
+def _fingerprint(text: str) -> str:
+    """Tell one text from another; too short to tell anything of the secrets in it."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _parse(text: str, path: Path) -> dict[str, Any]:
@@ -129,10 +146,15 @@ def _build(
         if key not in _TABLES:
             report.add_unknown((key,), _TABLES)
     state = report.validated(StateConfig, document.get("state", {}), ("state",), context)
-    server = report.validated(ServerConfig, document.get("server", {}), ("server",), context)
+    server = report.validated(
+        ServerConfig, document.get("server", {}), ("server",), context, may_hold_secrets=True
+    )
     logging = report.validated(LoggingConfig, document.get("logging", {}), ("logging",), context)
     history = report.validated(HistoryConfig, document.get("history", {}), ("history",), context)
     reconcile = report.validated(ReconcileConfig, document.get("reconcile", {}), ("reconcile",), context)
+    alerts = report.validated(
+        AlertsConfig, document.get("alerts", {}), ("alerts",), context, may_hold_secrets=True
+    )
     written_sources = _named_tables(document, "sources", report)
     written_channels = _named_tables(document, "channels", report)
     sources = {
@@ -167,6 +189,7 @@ def _build(
         sources=sources,
         channels=channels,
         reconcile=reconcile or ReconcileConfig(),
+        alerts=alerts or AlertsConfig(),
     )
 
 
@@ -230,10 +253,19 @@ def _warnings(document: Mapping[str, Any], config: Config, path: Path) -> Iterat
         for key, _ in _secrets_in(channel.settings)
         if isinstance(document["channels"][name].get(key), str)
     ]
+    holders += [f"alerts.{key}" for key in _written_in_alerts(document.get("alerts", {}))]
+    if isinstance(document.get("server", {}).get("token"), str):
+        holders.append("server.token")
     if holders and path.stat().st_mode & 0o044:
         yield f"{path} holds secrets ({', '.join(holders)}) and other users can read it: chmod 600 {path}"
-    if config.server.listen:
-        yield "server.listen has no effect yet: this version serves no status page"
+
+
+def _written_in_alerts(table: Mapping[str, Any]) -> Iterator[str]:
+    for key in ("webhook", "webhook_token", "webhook_secret"):
+        if isinstance(table.get(key), str):
+            yield key
+    if any(isinstance(url, str) for url in table.get("apprise", [])):
+        yield "apprise"
 
 
 def _secrets_in(value: object, key: str = "") -> Iterator[tuple[str, str]]:

@@ -9,9 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationInfo, field_validator, model_validator
 
 from connectors.contract import Limits, Plugin
+from syncd.config.alerts import AlertsConfig
+from syncd.config.server import ServerConfig
+from syncd.config.table import Table
 from syncd.config.values import (
     PARTS_PER_MILLION,
     GuardShare,
@@ -32,14 +35,6 @@ _PATTERNS = (
 _MOST_UNITS = 1_000_000_000
 _MOST_AT_ONCE = 1_000_000
 _LONGEST_MARKER_BYTES = 50
-
-
-class Table(BaseModel):
-    """A table of the file: frozen, strict, without unknown keys, its input never shown in an error."""
-
-    model_config = ConfigDict(
-        frozen=True, strict=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False
-    )
 
 
 class StateConfig(Table):
@@ -65,26 +60,13 @@ class StateConfig(Table):
         return f"{_SQLITE}{directory / name}"
 
 
-class ServerConfig(Table):
-    """Where the status page is served."""
-
-    listen: str = ""
-    """HOST:PORT; "" = nowhere."""
-
-    @field_validator("listen")
-    @classmethod
-    def _is_an_address(cls, listen: str) -> str:
-        host, _, port = listen.rpartition(":")
-        if listen and not (host and port.isascii() and port.isdigit() and 0 < int(port) <= 65535):  # noqa: PLR2004
-            raise ValueError('must be HOST:PORT, such as "127.0.0.1:9320", or ""')
-        return listen
-
-
 class LoggingConfig(Table):
     """How log lines look, and which are written."""
 
     format: Literal["auto", "json"] = "auto"
+    """`auto`: for people on a terminal, fit for the journal under systemd."""
     level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least that is written."""
 
 
 class HistoryConfig(Table):
@@ -97,7 +79,7 @@ class HistoryConfig(Table):
 
 
 class GuardConfig(Table):
-    """Shares beyond which an import is held, or its file rejected; None = not guarded."""
+    """Shares beyond which an import is held, or its file rejected; `off` turns a guard off."""
 
     max_missing: GuardShare = 20 * _PERCENT
     """Of the SKUs known, those absent from a snapshot."""
@@ -111,20 +93,27 @@ class GuardConfig(Table):
 
 class _Source(Table):
     path: LocalPath
+    """The folder, or the database file."""
     duplicates: Literal["reject", "sum", "last", "min"] = "reject"
+    """The same SKU and location twice: `reject` makes bad rows of them."""
     missing: Literal["keep", "zero"] = "keep"
+    """What becomes of a known SKU that a snapshot does not list."""
     on_hold: Literal["nothing", "decreases"] = "nothing"
     """What of an import applies while it is held."""
     max_age: Seconds = 24 * 3600.0
+    """Older data than this raises an alert and stops a full reconcile."""
     guard: GuardConfig = GuardConfig()
 
 
 class ColumnsConfig(Table):
-    """The header of each column, exactly as the file writes it; None = a known header is recognised."""
+    """The header of each column, exactly as the file writes it; those left out are recognised."""
 
     sku: str | None = Field(default=None, min_length=1)
+    """The SKU."""
     quantity: str | None = Field(default=None, min_length=1)
+    """The quantity."""
     location: str | None = Field(default=None, min_length=1)
+    """Where stock lies; without such a column, it lies in one place."""
 
     @model_validator(mode="after")
     def _name_different_headers(self) -> Self:
@@ -138,23 +127,29 @@ class DropSource(_Source):
     """A watched folder into which export files are dropped."""
 
     type: Literal["drop"] = "drop"
+    """What kind of source this is."""
     pattern: Texts = _PATTERNS
+    """Names of files to take; others are left alone."""
     contents: Literal["snapshot", "changes"] = "snapshot"
+    """Whether a file lists every SKU of its source, or only some."""
     columns: ColumnsConfig = ColumnsConfig()
     numbers: Literal["auto", "1234", "1.234,5", "1,234.5"] = "auto"
+    """How quantities are written; `auto` refuses the rows where it cannot tell."""
     sheet: str | None = Field(default=None, min_length=1)
-    """Of a workbook; None = the one that has the columns."""
+    """The sheet of a workbook; default: the one visible sheet that has the columns."""
     trailer: str | None = None
     """What the last row of a complete CSV or TSV file says; `{rows}`: the number of rows before it."""
     settle: Seconds = 2.0
+    """A file that is unchanged for so long is completely written."""
     scan: Seconds = 5.0
     """How often the folder is looked through, besides at once when something in it changes."""
     marker: str = ""
-    """What the name of a marker has behind that of its file; "", the default = they need none."""
+    """What the name of a marker has behind that of its file, such as `.ok`: without its marker a file is not
+    complete. Default: none is needed."""
     timestamp: str | None = None
-    """The time in the names of files, in strptime directives; None = their modification counts."""
+    """The time of the data as file names hold it, in strptime directives; default: their modification."""
     retention: SecondsOrOff = 90 * 24 * 3600.0
-    """How long files that were put away are kept; None = for ever, the default for changes."""
+    """How long files in `archive/` and `rejected/` are kept; `off`, for changes the default: for ever."""
 
     @model_validator(mode="before")
     @classmethod
@@ -208,8 +203,11 @@ class SqliteSource(_Source):
     """A query on somebody else's SQLite database, opened read-only."""
 
     type: Literal["sqlite"] = "sqlite"
+    """What kind of source this is."""
     query: str
+    """Gives the columns `sku` and `quantity`, and `location` where stock lies in several places."""
     poll: Seconds = 5.0
+    """How often it is asked, besides at once when the file changes."""
 
     @field_validator("query")
     @classmethod
@@ -226,14 +224,20 @@ SOURCE_TYPES: Mapping[str, type[DropSource | SqliteSource]] = {"drop": DropSourc
 
 
 class LimitsTable(Table):
-    """The limits that a person set; None = the connector's default."""
+    """The limits that a person set; those left out are the connector's own."""
 
     rows_per_request: int | None = Field(default=None, ge=1, le=_MOST_AT_ONCE)
+    """Rows in one request, up to what the marketplace allows."""
     rows_per_second: float | None = Field(default=None, gt=0)
+    """A ceiling of the pace, where the marketplace counts rows."""
     requests_per_second: float | None = Field(default=None, gt=0)
+    """A ceiling of the pace, where it counts requests."""
     burst: int | None = Field(default=None, ge=1, le=_MOST_AT_ONCE)
+    """What may go at once, in what the marketplace counts."""
     in_flight: int | None = Field(default=None, ge=1, le=64)
+    """Requests under way at a time."""
     timeout: Seconds | None = None
+    """So long may a whole request take, answer included."""
     bucket: str | None = Field(default=None, min_length=1)
     """Channels that name the same one share their pace."""
 
@@ -242,18 +246,28 @@ class RulesConfig(Table):
     """Quantity shown = min(max_shown, floor((stock - safety_stock) x share)), never below 0."""
 
     safety_stock: int = Field(default=0, ge=0, le=_MOST_UNITS)
+    """Units that are never shown."""
     share: Share = PARTS_PER_MILLION
+    """Of what is left after the safety stock."""
     max_shown: int | None = Field(default=None, ge=0, le=_MOST_UNITS)
+    """The most that is ever shown."""
 
 
 class ChannelTable(Table):
     """The keys that every channel may have, whatever its connector."""
 
     connector: str
+    """The marketplace: the name of an installed connector."""
     sources: Texts | None = None
+    """Which sources feed it; default: all."""
     warehouses: Literal["single"] | dict[str, str] | None = None
+    """Location = warehouse of the marketplace; a location that is not named is not sold here. `single`: all
+    locations add up to one stock."""
     enabled: bool = True
+    """`false`: nothing is sent."""
     reassert_after: Seconds = 600.0
+    """How long a request that was never answered may still take effect: so long after their next positive
+    answer its rows are pushed once more."""
     limits: LimitsTable = LimitsTable()
     rules: RulesConfig = RulesConfig()
 
@@ -274,6 +288,7 @@ class ReconcileConfig(Table):
     """When every listing is asserted anew."""
 
     full_at: Schedule = ""
+    """When every listing is asserted anew; it may overwrite sales that the source has not heard of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -307,7 +322,11 @@ class ChannelConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """The whole configuration. `warnings` are for the operator: it loads, but something wants a look."""
+    """The whole configuration.
+
+    `warnings` are for the operator: it loads, but something wants a look; each says what, and behind its last
+    colon what to do.
+    """
 
     base_directory: Path
     state: StateConfig = field(default_factory=StateConfig)
@@ -317,4 +336,7 @@ class Config:
     sources: Mapping[str, SourceConfig] = field(default_factory=dict)
     channels: Mapping[str, ChannelConfig] = field(default_factory=dict)
     reconcile: ReconcileConfig = field(default_factory=ReconcileConfig)
+    alerts: AlertsConfig = field(default_factory=AlertsConfig)
     warnings: tuple[str, ...] = ()
+    fingerprint: str = ""
+    """Differs where the text of the file differs."""

@@ -53,8 +53,8 @@ def _credential(name: str, environ: Mapping[str, str]) -> str:
         return _read(Path(directory) / name, must_be_private=False)
     except FileNotFoundError:
         raise ValueError(
-            f'systemd passed no credential "{name}": add LoadCredential={name}:PATH to the unit '
-            "(systemctl edit syncd), then restart it"
+            f'systemd passed no credential "{name}": its file is /etc/credstore/{name}, and the unit names '
+            f"it, LoadCredential={name} (systemctl edit syncd); then restart it"
         ) from None
     except OSError as error:
         raise ValueError(f'credential "{name}" cannot be read: {error.strerror}') from None

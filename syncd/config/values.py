@@ -19,6 +19,8 @@ _SECONDS = {
 }
 _DURATION = re.compile(r"(?P<number>[0-9]{1,9}(?:\.[0-9]{1,3})?) ?(?P<unit>ms|s|m|h|d)", re.ASCII)
 _SHARE = re.compile(r"(?P<number>[0-9]{1,3}(?:\.[0-9]{1,4})?) ?%", re.ASCII)
+_BYTES = {"MB": 1_000_000, "GB": 1_000_000_000, "TB": 1_000_000_000_000}
+_SIZE = re.compile(r"(?P<number>[0-9]{1,6}(?:\.[0-9]{1,3})?) ?(?P<unit>MB|GB|TB)", re.ASCII)
 _TIME_OF_DAY = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]", re.ASCII)
 _CRON_PART = re.compile(r"(?:\*|(?P<first>[a-z]+|[0-9]+)(?:-(?P<last>[a-z]+|[0-9]+))?)(?:/(?P<step>[0-9]+))?")
 _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
@@ -81,6 +83,15 @@ def _share_or_off(value: object) -> int | None:
         return parts_per_million(value)
     except ValueError as error:
         raise ValueError(f'{error}, or "off"') from None
+
+
+def _bytes_or_off(value: object) -> int | None:
+    if value is None or value == "off":
+        return None
+    match = _SIZE.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError('must be a size in quotes, such as "500MB" or "2GB", or "off"')
+    return int(Decimal(match["number"]) * _BYTES[match["unit"]])
 
 
 def _local_path(value: object, info: ValidationInfo) -> Path:
@@ -155,6 +166,9 @@ Share = Annotated[int, BeforeValidator(_share)]
 
 GuardShare = Annotated[int | None, BeforeValidator(_share_or_off)]
 """A `Share`, or "off", held as None."""
+
+BytesOrOff = Annotated[int | None, BeforeValidator(_bytes_or_off)]
+"""A size such as "500MB", or "off", held as None."""
 
 LocalPath = Annotated[Path, BeforeValidator(_local_path)]
 """A path; a relative one is relative to `base_directory` of the validation context."""

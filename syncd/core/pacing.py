@@ -155,6 +155,16 @@ class Pacer:
         return None if self._requests is None else self._requests.rate * self._factor
 
     @property
+    def rows_ceiling(self) -> float | None:
+        """Tell how many rows a second it would be at best, None where rows are not limited."""
+        return None if self._rows is None else self._rows.rate
+
+    @property
+    def requests_ceiling(self) -> float | None:
+        """Tell how many requests a second it would be at best, None where requests are not limited."""
+        return None if self._requests is None else self._requests.rate
+
+    @property
     def _speed(self) -> float:
         return self._factor * CLOCKS_DIFFER
 

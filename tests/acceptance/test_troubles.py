@@ -10,7 +10,7 @@ from rig import Rig
 from structlog.testing import capture_logs
 from virtual_time import run_virtually
 
-from syncd.daemon import Daemon
+from syncd.generation import Generation
 from syncd.state_trouble import state_trouble
 
 PATH = Path("/var/lib/syncd/state.db")
@@ -63,7 +63,7 @@ def test_a_look_that_fails_the_same_way_again_and_again_is_told_once(tmp_path):
     async def story():
         rig = Rig(tmp_path)
         async with rig.opened() as app:
-            daemon = Daemon(app, {})
+            generation = Generation(app, lambda fault: None)
             feed = _FailingFeed(next(iter(app.feeds.values())))
             feed.faults = [
                 RuntimeError("one"),
@@ -74,10 +74,10 @@ def test_a_look_that_fails_the_same_way_again_and_again_is_told_once(tmp_path):
             ]
             with capture_logs() as told:
                 for _ in range(5):
-                    await daemon._look(feed)
+                    await generation.look(feed)
             for lane in app.lanes.values():
                 lane.stop()
-            await asyncio.gather(*daemon._lanes)
+            await asyncio.gather(*generation.lanes)
         return [line["event"] for line in told]
 
     assert run_virtually(story()) == ["look_failed"] * 3

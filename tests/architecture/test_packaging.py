@@ -46,7 +46,8 @@ def test_the_wheel_holds_every_file_of_the_packages(root, wheel):
         if file.is_file() and "__pycache__" not in file.parts
     }
 
-    assert {name for name in wheel.namelist() if ".dist-info/" not in name} == there
+    unit = {"syncd/shipped/syncd.service"}  # what an installed one is compared with
+    assert {name for name in wheel.namelist() if ".dist-info/" not in name} == there | unit
 
 
 def test_what_is_not_code_is_shipped_too(wheel):
@@ -55,6 +56,10 @@ def test_what_is_not_code_is_shipped_too(wheel):
     assert {f"{package}/py.typed" for package in PACKAGES} <= names
     assert {"syncd/config/example.toml", "state/migrations/0001_initial.sql"} <= names
     assert any(name.endswith("/licenses/LICENSE") for name in names)
+
+
+def test_the_unit_is_shipped_as_it_stands(root, wheel):
+    assert wheel.read("syncd/shipped/syncd.service") == (root / "systemd" / "syncd.service").read_bytes()
 
 
 def test_the_wheel_offers_one_command_and_both_connectors(wheel):

@@ -13,6 +13,9 @@ from syncd.cli.group import syncd
 
 CHANNEL_TABLE = re.compile(r"(\[channels\.[^.\]]+\]\n)")
 SOURCE = """\
+[server]
+listen = ""
+
 [sources.erp]
 type = "drop"
 path = "inbox"

@@ -63,6 +63,7 @@ def test_each_default_shown_in_a_comment_is_the_default(example, load):
     assert load(with_every_key).sources["erp"] == load(example).sources["erp"]
     assert load(with_every_key).logging == load(example).logging
     assert load(with_every_key).state == load(example).state
+    assert load(with_every_key).alerts == load(example).alerts
     assert load(with_every_key).reconcile == load(example).reconcile
     assert load(with_every_key).sources["pos"].poll == 5.0
     assert "poll" in with_every_key[sources:]

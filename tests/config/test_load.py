@@ -2,7 +2,7 @@ import traceback
 
 import pytest
 
-from syncd.config.load import find_config, load_config
+from syncd.config.load import find_config, load_config, secrets_of
 from syncd.config.model import DropSource, SqliteSource
 from syncd.errors import ConfigError
 
@@ -14,7 +14,8 @@ def test_an_empty_file_loads_with_every_default(folder):
 
     assert config.state.path == folder.at / "state.db"
     assert (dict(config.sources), dict(config.channels), config.reconcile.full_at) == ({}, {}, "")
-    assert (config.server.listen, config.logging.format, config.logging.level) == ("", "auto", "info")
+    assert (config.logging.format, config.logging.level) == ("auto", "info")
+    assert (config.server.listen, config.server.token) == ("127.0.0.1:9320", None)
     assert config.warnings == ()
 
 
@@ -267,10 +268,28 @@ def test_a_readable_file_that_only_refers_to_secrets_is_fine(folder):
     assert folder.reload({"KEY": "canary-9f31"}).warnings == ()
 
 
-def test_keys_that_have_no_effect_yet_are_warned_about(folder):
-    warnings = folder.load('[server]\nlisten = "[::1]:9320"\n').warnings
+@pytest.mark.parametrize("listen", ["0.0.0.0:9320", "[::]:9320", "192.168.1.5:80", "shop.example:80"])
+def test_a_page_that_other_machines_reach_needs_a_token(folder, listen):
+    [problem] = folder.problems(f'[server]\nlisten = "{listen}"\n')
 
-    assert [warning.split(" ")[0] for warning in warnings] == ["server.listen"]
+    assert problem[:2] == ("server.listen", 2)
+    assert "server.token" in problem[2]
+    assert folder.load(f'[server]\nlisten = "{listen}"\ntoken = "canary-0123456789"\n').warnings == ()
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:9320", "127.8.0.1:80", "[::1]:9320", "localhost:9320", ""])
+def test_a_page_that_only_this_machine_reaches_needs_none(folder, listen):
+    assert folder.load(f'[server]\nlisten = "{listen}"\n').server.token is None
+
+
+def test_the_token_is_a_secret_that_cannot_be_guessed(folder):
+    config = folder.load('[server]\ntoken = { env = "TOKEN" }\n', {"TOKEN": "canary-0123456789"})
+
+    assert "canary-0123456789" in secrets_of(config)
+    assert "canary" not in repr(config)
+    [problem] = folder.problems('[server]\ntoken = "canary-short"\n')
+    assert problem[0] == "server.token"
+    assert "canary" not in str(problem)
 
 
 class TestFinding:

@@ -59,4 +59,4 @@ async def test_channels_of_one_plugin_share_the_marketplace(market, connector):
     await connector.push(UPDATE)
     await connector.renew()
 
-    assert await other.check() == "in memory; 1 listings have a stock"
+    assert (await other.check()).said == "in memory; 1 listings have a stock"

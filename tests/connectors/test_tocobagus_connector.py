@@ -199,7 +199,7 @@ async def test_a_clock_that_was_set_right_later_is_learnt_anew(store, clock):
 async def test_check_reads_and_changes_nothing(store):
     store.answer = lambda _request: httpx.Response(200, json={"success": True, "data": {"items": []}})
 
-    line = await store.connector.check()
+    told = await store.connector.check()
 
     (request,) = store.requests
     assert request.method == "GET"
@@ -207,7 +207,7 @@ async def test_check_reads_and_changes_nothing(store):
     assert request.headers["x-signature"] == "sha256=" + expected_signature(
         request, "/partner/stores/products"
     )
-    assert line == "signed in; store str_9xyZ answers"
+    assert told.said == "signed in; store str_9xyZ answers"
 
 
 async def test_check_learns_the_clock_too(store, clock):

@@ -261,13 +261,17 @@ async def test_check_asks_for_the_shop_and_names_its_warehouses(market):
         "header": {},
         "data": [{"warehouses": [{"warehouse_id": 1610}, {"warehouse_id": 1611}, {"x": 1}, 3]}],
     }
-    market.call = lambda _request: httpx.Response(200, json=shop)
+    headers = {"X-Ratelimit-Limit": "5 req/s (burst 5)", "Date": "Tue, 24 Nov 2026 23:00:00 GMT"}
+    market.call = lambda _request: httpx.Response(200, json=shop, headers=headers)
 
-    line = await market.connector.check()
+    told = await market.connector.check()
 
     assert str(market.calls[0].url) == ("https://fs.tokopedia.net/v1/shop/fs/13004/shop-info?shop_id=479573")
     assert market.calls[0].method == "GET"
-    assert line == "signed in; shop 479573 answers; warehouses: 1610, 1611"
+    assert told.said == "signed in; shop 479573 answers; warehouses: 1610, 1611"
+    assert told.warehouses == ("1610", "1611")
+    assert (told.allowance.per_second, told.server_time) == (5, 1_795_561_200)
+    assert told.may_update is None
 
 
 @pytest.mark.parametrize(
@@ -276,7 +280,10 @@ async def test_check_asks_for_the_shop_and_names_its_warehouses(market):
 async def test_check_survives_any_shape_of_shop(market, data):
     market.call = lambda _request: httpx.Response(200, json={"header": {}, "data": data})
 
-    assert (await market.connector.check()).endswith("none named")
+    told = await market.connector.check()
+
+    assert told.said.endswith("none named")
+    assert told.warehouses is None
 
 
 async def test_check_raises_what_the_account_is_refused_for(market):

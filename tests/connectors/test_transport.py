@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from connectors import AnswerUnusable, Effect, Surroundings, TryLater
+from connectors.errors import telling_time
 from connectors.transport import MAX_BODY_BYTES, HttpClient
 
 pytestmark = pytest.mark.anyio
@@ -340,3 +341,14 @@ async def test_neither_a_proxy_nor_a_password_of_the_environment_is_used(served,
     assert through_proxy == []
     assert len(requests) == 1
     assert b"authorization" not in requests[0].lower()
+
+
+async def test_the_time_of_an_answer_is_the_marketplaces_own(answered):
+    told = answered({}, date="Tue, 24 Nov 2026 23:00:00 GMT")
+    assert told.server_time == 1_795_561_200
+    assert [answered({}, date=date).server_time for date in ("", "soon")] == [None, None]
+    assert answered({}).server_time is None
+
+    with pytest.raises(TryLater) as raised, telling_time(told.server_time):
+        raise TryLater("busy")
+    assert raised.value.server_time == 1_795_561_200

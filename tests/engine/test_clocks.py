@@ -4,14 +4,18 @@ import asyncio
 from dataclasses import replace
 from datetime import datetime
 
+import httpx
 import pytest
 from rig import DROP, GUARDED, SHOP, Rig, many
 from shops import Guarded, Silent, Slow
 from structlog.testing import capture_logs
 from virtual_time import EPOCH, run_virtually
 
+from connectors.discovery import load_plugin
 from connectors.errors import Effect, Throttled, TryLater, WarehouseRefused
 from connectors.memory import CAPABILITIES
+from connectors.sandbox import Sandbox
+from connectors.sandbox.faults import Fault, FaultKind
 from syncd.clock import Clock
 from syncd.scheduler import Schedule
 
@@ -519,3 +523,57 @@ def test_losses_told_by_a_clock_far_ahead_hold_nothing_for_ever(tmp_path):
         assert applied.state == "applied"
 
     run_virtually(story())
+
+
+def test_the_marketplaces_clock_is_told_apart_from_ours_until_ours_is_set(tmp_path):
+    story_offsets = []
+
+    async def story():
+        sandbox = Sandbox(now=lambda: EPOCH + asyncio.get_running_loop().time())
+        plugins = {name: load_plugin(name) for name in ("tokopedia", "tocobagus")}
+        rig = Jumping(
+            tmp_path / "site", DROP + sandbox.configuration("https://sandbox.test"), plugins=plugins
+        )
+        rig.transport = httpx.ASGITransport(app=sandbox.app)
+        rig.wall_offset = -90.0
+        async with rig.opened() as app:
+
+            def offsets():
+                return [lane.clock_offset for lane in app.lanes.values()]
+
+            story_offsets.append(offsets())
+            rig.drop({"A": 1})
+            await rig.look()
+            await rig.reconcile()
+            story_offsets.append(offsets())
+            await rig.set_clock(90)
+            story_offsets.append(offsets())
+
+    run_virtually(story())
+
+    before, while_behind, after = story_offsets
+    assert before == after == [None, None]
+    assert while_behind == [pytest.approx(90, abs=1), pytest.approx(90, abs=1)]
+
+
+def test_a_refused_push_tells_the_marketplaces_time_too(tmp_path):
+    known = []
+
+    async def story():
+        sandbox = Sandbox(now=lambda: EPOCH + asyncio.get_running_loop().time())
+        channels = sandbox.configuration("https://sandbox.test")
+        plugins = {name: load_plugin(name) for name in ("tokopedia", "tocobagus")}
+        rig = Rig(tmp_path / "site", DROP + channels, plugins=plugins)
+        rig.transport = httpx.ASGITransport(app=sandbox.app)
+        sandbox.faults.next(Fault(kind=FaultKind.CLOCK_SKEW, marketplace="tocobagus", skew=900.0))
+        sandbox.faults.next(Fault(kind=FaultKind.STATUS, marketplace="tokopedia", status=403, code="X"))
+        async with rig.opened() as app:
+            rig.drop({"A": 1})
+            await rig.look()
+            for lane in app.lanes.values():
+                await lane._push_one(1)
+                known.append(lane.clock_offset)
+
+    run_virtually(story())
+
+    assert known == [pytest.approx(0, abs=1), pytest.approx(900, abs=1)]

@@ -19,6 +19,7 @@ from syncd.core.guards import Guard
 from syncd.core.name_times import TimeInName
 from syncd.folder_feed import FolderFeed
 from syncd.intake import IntakeParts, SourceTerms
+from syncd.metrics.counting import Metrics
 from syncd.poll_feed import PollFeed
 from syncd.sources.database import DatabaseSource
 from syncd.sources.dating import Dating
@@ -81,6 +82,7 @@ class Site:
             clock,
             self.run_blocking,
             self.count_slice,
+            Metrics(),
         )
         self.ids = ids
         self.feed = self.folder_feed()

@@ -5,6 +5,7 @@ import logging
 import os
 import pty
 import re
+from urllib.parse import quote, quote_plus
 
 import pytest
 import structlog
@@ -273,7 +274,7 @@ class TestSecrets:
 
         def write(log):
             log.info(told, a=secret, b=[{"c": f"x{secret}y"}], **{f"k{secret}": 1})
-            log.info("x_seen", url=f"https://x/?a={logs.quote(secret)}&b={logs.quote_plus(secret)}")
+            log.info("x_seen", url=f"https://x/?a={quote(secret)}&b={quote_plus(secret)}")
             log.info("x_seen", body=json.dumps({"a": secret}), shown=repr(secret), error=ValueError(secret))
             logging.getLogger("library").warning("sent %s", secret)
             try:

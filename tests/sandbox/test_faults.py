@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.sandbox import Call, Effect, Fault, FaultKind, Faults
+from connectors.transport import parse_http_date
 
 pytestmark = pytest.mark.anyio
 
@@ -211,6 +212,7 @@ async def test_a_skewed_clock_says_what_time_it_thinks_it_is(client):
     taken = await client.update_stocks(ENTRIES, x_timestamp=str(context["currentTime"]))
 
     assert (context["currentTime"] - sent, context["ageSeconds"]) == (900_000, 900)
+    assert parse_http_date(refused.headers["date"]) == int(client.clock() + 900)
     assert taken.status_code == 200
 
 

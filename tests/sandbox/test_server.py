@@ -30,6 +30,7 @@ async def test_it_answers_real_requests_while_the_context_is_open(sandbox):
         answer = await sign_in(url)
 
     assert answer.status_code == 200
+    assert len(answer.headers.get_list("date")) == 1
     with pytest.raises(httpx.ConnectError):
         await sign_in(url)
 

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from state.database import Database, InstanceLock, Reader, StateLocked, StateMissing, holder_socket
-from state.dialect import has_wal_reset_fault
+from state.dialect import KNOWN_FAULTS
 from state.migrations import SchemaNewer, SchemaOlder
 
 HOLDER = """
@@ -426,9 +426,14 @@ def test_a_deleted_database_is_simply_new(path):
 
 
 @pytest.mark.parametrize(
-    ("version", "faulty"),
-    [((3, 40, 1), True), ((3, 44, 5), True), ((3, 44, 6), False), ((3, 50, 7), False), ((3, 51, 2), True),
-     ((3, 51, 3), False), ((3, 52, 0), False)],
+    ("version", "faults"),
+    [((3, 34, 1), ["WAL reset"]), ((3, 37, 1), ["WAL reset", "savepoints in memory"]), ((3, 37, 2), ["WAL reset"]),
+     ((3, 40, 1), ["WAL reset"]), ((3, 44, 5), ["WAL reset"]), ((3, 44, 6), []), ((3, 45, 0), ["WAL reset"]),
+     ((3, 50, 7), []), ((3, 51, 2), ["WAL reset"]), ((3, 51, 3), []), ((3, 52, 0), [])],
 )  # fmt: skip
-def test_the_versions_of_sqlite_that_may_corrupt_a_wal_are_known(version, faulty):
-    assert has_wal_reset_fault(version) is faulty
+def test_the_faults_of_a_version_of_sqlite_that_may_damage_a_database_are_known(version, faults):
+    assert [fault.name for fault in KNOWN_FAULTS if fault.concerns(version)] == faults
+
+
+def test_where_a_fault_of_sqlite_was_mended_is_told_in_order():
+    assert KNOWN_FAULTS[0].mended == "3.44.6, 3.50.7, 3.51.3"

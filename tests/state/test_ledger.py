@@ -69,6 +69,36 @@ def asynchronous_shop(database):
     return Shop(database, asynchronous=True)
 
 
+def test_an_attempt_knows_since_when_its_listing_had_differed(shop):
+    shop.stock(10, A=5)
+    shop.push(20)
+    shop.stock(30, A=4)
+    shop.stock(40, A=3)
+
+    (attempt,) = shop.begin(50).attempts
+
+    assert attempt.changed_at == 30
+
+
+def test_what_is_only_asserted_anew_has_not_changed(shop):
+    shop.stock(10, A=5)
+    shop.push(20)
+    list(shop.registry.make_uncertain(shop.channel, 30))
+
+    (attempt,) = shop.begin(50).attempts
+
+    assert attempt.changed_at is None
+
+
+def test_an_unknown_end_leaves_the_time_of_the_change(shop):
+    shop.stock(10, A=5)
+    shop.push(20, After.AMBIGUOUS, not_before=25)
+
+    (attempt,) = shop.begin(50).attempts
+
+    assert attempt.changed_at == 10
+
+
 def test_an_intent_is_committed_before_it_is_acted_on(shop):
     shop.stock(1, A=5)
     push = shop.begin(2)

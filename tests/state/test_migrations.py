@@ -5,7 +5,7 @@ from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.pool import StaticPool
 from sqlmodel import SQLModel
 
-from state import migrations, tables
+from state import alerts, migrations, tables
 from state.dialect import writing_engine
 
 
@@ -28,7 +28,7 @@ def test_all_steps_together_make_exactly_the_tables():
     made = _schema(migrated)
     del made["table", "schema_version"]
 
-    assert tables.Listing.metadata is SQLModel.metadata
+    assert tables.Listing.metadata is SQLModel.metadata is alerts.StandingAlert.metadata
     assert made == _schema(declared)
 
 

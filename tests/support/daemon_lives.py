@@ -21,8 +21,8 @@ from connectors.discovery import load_plugin
 from connectors.memory import CAPABILITIES, MemoryMarketplace, plugin_for
 from connectors.sandbox import Sandbox
 from state.database import DatabaseError
-from syncd.daemon import Daemon
 from syncd.errors import AlreadyRunning, ConfigError
+from syncd.generation import Generation
 
 STOCK = {"A": 3, "B": 0, "UNKNOWN-1": 7}
 SHOWN = {"A": 3, "B": 0}
@@ -148,17 +148,18 @@ async def live(rig: Rig, seconds: float) -> None:
 
     loop.at_each_turn(count)
     async with rig.opened() as app:
-        daemon = Daemon(app, {})
+        faults = []
+        generation = Generation(app, faults.append)
         end = loop.time() + seconds
-        while loop.time() < end and not daemon._stop.is_set() and daemon._first_fault() is None:
+        while loop.time() < end and not faults:
             for feed in app.feeds.values():
-                await daemon._look(feed)
+                await generation.look(feed)
             await asyncio.sleep(min(2.0, max(end - loop.time(), 0)))
         for lane in app.lanes.values():
             lane.stop()
-        await asyncio.gather(*daemon._lanes, return_exceptions=True)
-        if (fault := daemon._first_fault()) is not None:
-            raise fault
+        await asyncio.gather(*generation.lanes, return_exceptions=True)
+        if faults:
+            raise faults[0]
 
 
 def live_failing(rig: Rig, failing, *, seconds: float = LIFE) -> str:
@@ -177,10 +178,11 @@ async def live_healthily(site: Site) -> list[str]:
     """Live until all is calm; return which listings are not counted as they should be."""
     wrongs = []
     async with site.rig.opened() as app:
-        daemon = Daemon(app, {})
+        faults = []
+        generation = Generation(app, faults.append)
         for _ in range(HEALTHY_LOOKS):
             for feed in app.feeds.values():
-                await daemon._look(feed)
+                await generation.look(feed)
             await asyncio.sleep(HEALTHY_LIFE / HEALTHY_LOOKS)
         for name in site.channels:
             counts = site.rig.counts(name)
@@ -188,7 +190,8 @@ async def live_healthily(site: Site) -> list[str]:
                 wrongs.append(f"{name}: {counts}")
         for lane in app.lanes.values():
             lane.stop()
-        await asyncio.gather(*daemon._lanes)
+        await asyncio.gather(*generation.lanes)
+        assert faults == []
     return wrongs
 
 

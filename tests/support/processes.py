@@ -15,7 +15,10 @@ from connectors.sandbox import Sandbox, serve, tocobagus, tokopedia
 PATIENCE_SECONDS = 40.0
 GUARDS_OFF = 'guard = { max_missing = "off", max_zeroed = "off", max_drop = "off" }\n'
 SECRETS = (tokopedia.CLIENT_SECRET, tocobagus.SECRET_KEY, tocobagus.STORE_TOKEN)
-SOURCE = '[sources.erp]\ntype = "drop"\npath = "inbox"\nsettle = "100ms"\nscan = "200ms"\n' + GUARDS_OFF
+NO_PAGE = '[server]\nlisten = ""\n\n'
+SOURCE = (
+    NO_PAGE + '[sources.erp]\ntype = "drop"\npath = "inbox"\nsettle = "100ms"\nscan = "200ms"\n' + GUARDS_OFF
+)
 
 
 def eventually(condition, what: str):
@@ -100,6 +103,8 @@ class Site:
         self.process = None
         self.log = folder / "daemon.log"
         self._log_writer = None
+        self.environment: dict[str, str] = {}
+        """What the daemon is given besides."""
         self.run_by: tuple[str, ...] = ()
         """What runs the commands: a program that runs another, with fewer rights perhaps."""
 
@@ -129,7 +134,7 @@ class Site:
         with writer.stdin as pipe:
             self.process = subprocess.Popen(
                 [*self.run_by, sys.executable, "-m", "syncd", "--config", str(self.config), "run"],
-                stdout=pipe, stderr=pipe, env=environment(),
+                stdout=pipe, stderr=pipe, env=environment() | self.environment,
             )  # fmt: skip
         self._log_writer = writer
         return self.process

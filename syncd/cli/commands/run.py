@@ -2,17 +2,21 @@
 
 import asyncio
 import os
+from functools import partial
+from pathlib import Path
 
 import click
 
 from syncd.app import World
-from syncd.cli.context import load_to_push
+from syncd.cli.context import config_path, load_again, load_to_push
 from syncd.cli.options import config_option
 from syncd.clock import system_clock
 from syncd.config.model import Config
 from syncd.daemon import run_daemon
 from syncd.errors import SyncdError
 from syncd.logs import get_logger
+from syncd.notify import Notifier
+from syncd.signals import Signals
 
 EPILOG = """\b
 Examples:
@@ -20,7 +24,7 @@ Examples:
   syncd --config /srv/shop/syncd.toml run
 
 SIGTERM or Ctrl-C finishes what is in flight and ends it; a second one ends it at once. Whatever was not
-finished is pushed after the next start."""
+finished is pushed after the next start. SIGHUP, or `syncd reload`, takes over a changed configuration."""
 
 
 @click.command("run", epilog=EPILOG)
@@ -31,9 +35,16 @@ def command() -> None:
     It watches the sources, pushes what changed within each marketplace's limits, and retries what failed,
     until it is stopped. `syncd status` beside it shows how things are.
     """
-    config = load_to_push(whole_log=True)
+    notifier = Notifier.taken_from(os.environ, os.getpid())
+    signals = Signals()
+    path = config_path().absolute()
     try:
-        asyncio.run(_run(config))
+        config = load_to_push(whole_log=True)
+    except SyncdError as error:
+        notifier.status(f"not started: {error}")
+        raise
+    try:
+        asyncio.run(_run(config, path, signals, notifier))
     except SyncdError:
         raise
     except Exception:
@@ -41,5 +52,12 @@ def command() -> None:
         raise
 
 
-async def _run(config: Config) -> None:
-    await run_daemon(config, World(clock=system_clock()), os.environ)
+async def _run(config: Config, path: Path, signals: Signals, notifier: Notifier) -> None:
+    await run_daemon(
+        config,
+        World(clock=system_clock()),
+        partial(load_again, path),
+        signals=signals,
+        notifier=notifier,
+        runtime_directory=os.environ.get("RUNTIME_DIRECTORY"),
+    )

@@ -15,6 +15,9 @@ from syncd.cli.sandbox_files import write_private
 REASSERT_SECONDS = 3
 STOP_SECONDS = 15.0
 _HEAD = """\
+[server]
+listen = ""
+
 [logging]
 format = "json"
 

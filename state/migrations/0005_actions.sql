@@ -1,0 +1,9 @@
+CREATE TABLE action (
+    id INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    actor VARCHAR NOT NULL,
+    action VARCHAR NOT NULL,
+    detail VARCHAR NOT NULL,
+    result VARCHAR DEFAULT '' NOT NULL,
+    PRIMARY KEY (id)
+);

@@ -1,0 +1,1 @@
+"""Alerts: what is wrong, told to people once, and again when it is over."""

@@ -1,0 +1,1 @@
+"""What the daemon serves over HTTP: the status page, metrics, whether it is well."""

@@ -1,0 +1,79 @@
+"""Every console block of the documents is run, and prints what the page shows."""
+
+import fcntl
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.docs.console import Reader, blocks_of, matches
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted(
+    page
+    for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    if "adr" not in page.parts and blocks_of(page.read_text())
+)
+ELSEWHERE = {"ci": ROOT / ".ci" / "run"}
+
+
+def _name(page):
+    return str(page.relative_to(ROOT))
+
+
+@pytest.fixture
+def marketplaces_to_itself(tmp_path_factory):
+    """The pages name ports: only one of them is followed at a time."""
+    lock = tmp_path_factory.getbasetemp().parent / "documents.lock"
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.fixture
+def environ(tmp_path):
+    return {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "HOME": str(tmp_path),
+        "LANG": "C.UTF-8",
+        "CHECKOUT": str(ROOT),
+        "COLUMNS": "200",
+    }
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_what_a_page_tells_to_type_does_what_it_says(page, tmp_path, environ, marketplaces_to_itself):
+    reader = Reader(tmp_path, environ)
+    try:
+        for block in blocks_of(page.read_text()):
+            if "needs" not in block.directives:
+                reader.follow(block)
+    finally:
+        reader.close()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_what_is_not_run_here_is_run_where_it_can_be(page):
+    for block in blocks_of(page.read_text()):
+        if "needs" in block.directives:
+            runs = ELSEWHERE[block.directives["needs"]].read_text().splitlines()
+            assert [one.typed for one in block.commands if one.typed not in runs] == [], f"line {block.line}"
+
+
+def test_a_page_that_shows_something_else_is_found_out():
+    assert matches(["id  when", "…", "3   4 s ago"], ["id  when", "a", "b", "12     10 s ago", ""])
+    assert not matches(["held 3"], ["applied 3"])
+    assert not matches(["held"], ["held", "and more"])
+    assert not matches(["a", "…", "z"], ["a", "b"])
+
+
+def test_the_tool_finds_commands_with_what_they_print():
+    text = "x\n<!-- typed: secret -->\n```console\n$ one \\\n  more\nsaid\n$ two\n```\n"
+    [block] = blocks_of(text)
+    assert block.directives == {"typed": "secret"}
+    assert [(each.typed, each.printed) for each in block.commands] == [
+        ("one \\\n  more", ["said"]),
+        ("two", []),
+    ]
