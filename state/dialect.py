@@ -22,6 +22,9 @@ REPEATED_INDEX = "INDEXED BY listing_repeated"
 REFUSED_INDEX = "INDEXED BY listing_refused"
 ZEROED_INDEX = "INDEXED BY stock_zeroed"
 MISSING_INDEX = "INDEXED BY stock_missing"
+BY_LISTING_INDEX = "INDEXED BY attempt_by_listing"
+PAST_BY_SKU_INDEX = "INDEXED BY past_level_by_sku"
+BY_ROWID = "NOT INDEXED"
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ COMMANDS = {
     "status": "Show how each channel and source is.",
     "failures": "List the listings that failed, and why.",
     "why": "Tell why each channel shows what it shows of one SKU.",
+    "history": "Tell what was sent and answered, and how stock changed.",
     "retry": "Make failed listings due now.",
     "imports": "List what came in; approve or reject what is held.",
     "backup": "Copy the state to a file, beside a running daemon.",
