@@ -5,7 +5,7 @@ from pathlib import Path
 
 from state.push_history import Stretch
 from syncd.web.graph import HEIGHT, STRETCH_MS, STRETCHES, WIDTH, day_begin, drawn
-from syncd.web.rendering import _TEMPLATES
+from syncd.web.rendering import _TEMPLATES, LONGEST_SHOWN
 
 NOW = 1_800_000_123_456
 SINCE = day_begin(NOW)
@@ -49,9 +49,11 @@ def test_waits_are_weighed_by_what_waited():
 
 
 def test_a_whole_day_of_waits_is_drawn_whole():
-    text = svg(drawn([stretch(at, waited=2, total=4_321 * (at % 7 + 1)) for at in range(STRETCHES)], SINCE))
+    text = svg(drawn([stretch(at, waited=2, total=4_321 * (at % 3 + 1)) for at in range(STRETCHES)], SINCE))
     [points] = re.findall(r'<polyline points="([^"]+)"', text)
+    assert len(points) > LONGEST_SHOWN, "else this proves nothing"
     assert len(points.split()) == STRETCHES
+    assert "\N{HORIZONTAL ELLIPSIS}" not in points
     assert text.count('class="accepted"') == STRETCHES
 
 
