@@ -227,7 +227,7 @@ def test_without_a_configuration_it_says_how_to_get_one(tmp_path):
 
 
 def test_who_is_told_of_alerts_is_said_and_a_command_that_is_not_there_is_found(offline_shop):
-    assert "✓ alerts: nobody is told when something is wrong" in offline_shop.call("check").stdout
+    assert "nobody is told when something is wrong" in offline_shop.call("check").stdout
     with offline_shop.config.open("a") as config:
         config.write('[alerts]\ncommand = ["./missing"]\nwebhook = "http://127.0.0.1:9/canary-of-the-hook"\n')
 
@@ -235,7 +235,7 @@ def test_who_is_told_of_alerts_is_said_and_a_command_that_is_not_there_is_found(
 
     assert answer.exit_code == 1
     assert "missing is no program that this user can run" in problems(answer)[0]
-    assert "✓ alerts by webhook: `--alerts` sends it a test" in answer.stdout
+    assert "✓ alerts by webhook: `syncd check --alerts` sends it a test" in answer.stdout
     assert "canary" not in answer.output
 
 
