@@ -34,7 +34,7 @@ class Observer:
         return replace(
             stored,
             down={name: Down(*lane.setbacks.down) for name, lane in lanes.items() if lane.setbacks.down},
-            clock_offsets={name: getattr(lane, "clock_offset", None) for name, lane in lanes.items()},
+            clock_offsets={name: lane.clock_offset for name, lane in lanes.items()},
             reload_refused=self._app.refused,
             is_catching_up=self._app.database.lost or self._app.database.doubtful,
         )
