@@ -5,6 +5,7 @@ It takes root, and Debian's packages debootstrap and systemd-container. The cont
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -72,18 +73,22 @@ class Machine:
 
     def _end(self) -> None:
         assert self._nspawn is not None
-        if self._leader:
+        if (leader := self._first_process()) != "":
             with contextlib.suppress(ProcessLookupError):
-                os.kill(self._leader, signal.SIGKILL)  # nothing in it is of use any more
+                os.kill(int(leader), signal.SIGKILL)  # nothing in it is of use any more
         else:
             self._nspawn.kill()
         self._nspawn.wait(PATIENCE_SECONDS)
 
     def _first_process(self) -> str:
+        """Give the process that is number 1 in it; before that, the container has helpers of its own."""
         assert self._nspawn is not None
-        assert self._nspawn.poll() is None, "the container ended at once"
         pid = self._nspawn.pid
-        return Path(f"/proc/{pid}/task/{pid}/children").read_text().strip().split(" ")[0]
+        with contextlib.suppress(OSError):
+            for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+                if re.search(r"(?m)^NSpid:.*\t1$", Path(f"/proc/{child}/status").read_text()):
+                    return child
+        return ""
 
     def run(
         self, *command: str, stdin: str | None = None, env: dict[str, str] | None = None

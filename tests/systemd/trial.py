@@ -379,7 +379,7 @@ def main() -> int:
             return 1
     prepare_tree(tree)
     with fresh_machine(tree, arguments.checkout) as machine:
-        print(f"# {machine.says('systemctl', '--version').splitlines()[0]}")
+        print(f"# {machine.says('systemctl', '--version').splitlines()[0]}", flush=True)
         failed = sum([not _passes(machine, number, step) for number, step in enumerate(STEPS, 1)])
     print(f"1..{len(STEPS)}, {failed} failed")
     return 1 if failed else 0
