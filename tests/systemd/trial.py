@@ -20,6 +20,9 @@ from textwrap import indent
 import probes
 from machine import Machine, prepare_tree
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "docs"))
+from console import blocks_of
+
 ROOT = Path(__file__).parents[2]
 PIP = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "/wheels", "PIP_ROOT_USER_ACTION": "ignore"}
 CONFIG = "/etc/syncd/syncd.toml"
@@ -246,6 +249,29 @@ def systemd_scores_it(m: Machine) -> str:
     return m.says("systemd-analyze", "security", "--no-pager", "syncd.service").splitlines()[-1]
 
 
+# --- the pages --------------------------------------------------------------------------------------------------
+
+
+def the_pages_are_followed_word_by_word(m: Machine) -> str:
+    """Type what the pages tell an administrator to type, on a machine on which all of it was done before."""
+    own = m.path(CONFIG).read_text()
+    m.write("/root/shop/syncd.toml", own)
+    m.write("/root/shop/secrets/toco-secret-key", SECRETS["toco-secret-key"], 0o600)
+    typed = 0
+    for page in ("docs/how-to/service.md", "docs/systemd.md"):
+        for block in blocks_of((ROOT / page).read_text()):
+            for command in block.commands:
+                m.does(
+                    "bash", "-ec", f'sudo() {{ "$@"; }}\n{command.typed}',
+                    stdin=block.directives.get("typed", ""), env={**PIP, "MAKEFLAGS": "-C /checkout"},
+                )  # fmt: skip
+                typed += 1
+    m.does("rm", "/etc/credstore.encrypted/toco-secret-key")
+    m.write("/etc/credstore/toco-secret-key", SECRETS["toco-secret-key"], 0o600)
+    m.does("systemctl", "restart", "syncd")
+    return f"{typed} commands"
+
+
 # --- upgrading, uninstalling ------------------------------------------------------------------------------------
 
 
@@ -342,6 +368,7 @@ STEPS: tuple[Callable[[Machine], str], ...] = (
     commands_of_root_see_what_the_service_sees,
     the_hardening_forbids_what_it_should_and_nothing_else,
     systemd_scores_it,
+    the_pages_are_followed_word_by_word,
     a_good_configuration_is_taken_by_reload,
     a_bad_configuration_is_refused_and_the_old_one_stays,
     a_loop_that_stands_still_is_ended_and_started_again,
