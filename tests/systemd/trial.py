@@ -262,8 +262,8 @@ def the_pages_are_followed_word_by_word(m: Machine) -> str:
         for block in blocks_of((ROOT / page).read_text()):
             for command in block.commands:
                 m.does(
-                    "bash", "-ec", f'sudo() {{ "$@"; }}\n{command.typed}',
-                    stdin=block.directives.get("typed", ""), env={**PIP, "MAKEFLAGS": "-C /checkout"},
+                    "bash", "-ec", f'cd /checkout; sudo() {{ "$@"; }}\n{command.typed}',
+                    stdin=block.directives.get("typed", ""), env=PIP,
                 )  # fmt: skip
                 typed += 1
     m.does("rm", "/etc/credstore.encrypted/toco-secret-key")
