@@ -58,11 +58,14 @@ def end(database: Database, number: int, result: str) -> None:
         )
 
 
-def actions(connection: Connection, *, since: int = 0, limit: int = 1_000) -> list[ActionRow]:
-    """List what people did since then (ms since the epoch), newest first."""
+def actions(
+    connection: Connection, *, since: int = 0, until: int | None = None, limit: int = 1_000
+) -> list[ActionRow]:
+    """List what people did since then, and before `until` (ms since the epoch), newest first."""
     rows = connection.exec_driver_sql(
-        "SELECT id, at, actor, action, detail, result FROM action WHERE at >= ? ORDER BY id DESC LIMIT ?",
-        (since, limit),
+        "SELECT id, at, actor, action, detail, result FROM action WHERE at >= ? AND (? IS NULL OR at < ?)"
+        " ORDER BY id DESC LIMIT ?",
+        (since, until, until, limit),
     )
     return [ActionRow(*row) for row in rows]
 

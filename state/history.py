@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from state.actions import MOST_KEPT, ActionRow, actions
 from state.database import Reader
 from state.dialect import BY_LISTING_INDEX, BY_ROWID, PAST_BY_SKU_INDEX
 from state.past_levels import LINE
@@ -76,7 +77,7 @@ class _Question:
 
 
 class History:
-    """Reads attempts and changes of stock levels, the oldest first."""
+    """Reads attempts, changes of stock levels and what people did, the oldest first."""
 
     def __init__(self, reader: Reader) -> None:
         """Read from `reader`."""
@@ -100,6 +101,12 @@ class History:
         """Give the changes of stock levels of a span; of them only the `newest`, None = all."""
         for row in self._portions(_levels_in(span), 0, newest):
             yield LevelChange(*row)
+
+    def actions(self, span: Span, newest: int | None = None) -> Iterator[ActionRow]:
+        """Give what people did in a span; of it only the `newest`, None = all that is kept."""
+        with self._reader.read() as connection:
+            found = actions(connection, since=span.since, until=span.until, limit=newest or MOST_KEPT)
+        yield from reversed(found)
 
     def _portions(self, question: _Question, first: int, newest: int | None) -> Iterator[Any]:
         """Give rows in the order of their ids, up to the last that is there now."""

@@ -96,3 +96,23 @@ def test_people_see_the_latest_in_eighty_columns_and_how_to_see_more(sold):
 )
 def test_what_makes_no_sense_is_wrong_usage(sold, options):
     assert sold.call("history", *options).exit_code == 2
+
+
+def test_what_people_did_is_told_with_who_and_what_came_of_it(sold):
+    sold.call("retry", "--all")
+
+    entries = json.loads(sold.call("history", "--actions", "--json").stdout)
+    assert list(entries[0]) == ["at", "actor", "action", "detail", "result"]
+    assert [entry["action"] for entry in entries] == ["reconcile", "reconcile", "reconcile", "retry"]
+    assert entries[-1]["result"] == "2 listings are due again"
+    assert all(entry["actor"] for entry in entries)
+    later = sold.call("history", "--actions", "--json", "--since", entries[-1]["at"]).stdout
+    assert [entry["action"] for entry in json.loads(later)] == ["retry"]
+    table = sold.call("history", "--actions", "--limit", "1").stdout
+    assert "2 listings are due again" in table
+    assert "reconcile" not in table
+
+
+@pytest.mark.parametrize("options", [["--levels"], ["--channel", "tokopedia-sandbox"], ["--sku", "SKU-1"]])
+def test_what_people_did_has_no_channel_and_no_sku(sold, options):
+    assert sold.call("history", "--actions", *options).exit_code == 2

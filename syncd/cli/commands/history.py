@@ -1,12 +1,13 @@
-"""`syncd history`: what was sent and answered, or how stock levels changed; for people and programs."""
+"""`syncd history`: what was sent and answered, how stock changed, who did what; for people and programs."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
 import click
 
+from state.actions import ActionRow
 from state.database import Reader
 from state.history import History, LevelChange, PastAttempt, Span
 from syncd.cli.commands.why import as_text
@@ -25,6 +26,7 @@ Examples:
   syncd history --channel toco-main --since 24h --outcome rejected
   syncd history --since 2026-11-01 --until 2026-11-30 --csv > november.csv
   syncd history --levels --sku TS-RED-M     how its stock changed, and by which file and line
+  syncd history --actions                   who approved, rejected, retried or reconciled what
 
 The oldest first. People are shown the latest 50; with --csv or --json comes everything, however
 much it is. How long it is remembered says [history] keep. Exit status: 0, also where nothing is
@@ -34,6 +36,7 @@ ATTEMPT_FIELDS = (
     "changed_at", "waited_seconds", "status", "attempt", "push", "request_id", "batch_id",
 )  # fmt: skip
 LEVEL_FIELDS = ("at", "source", "sku", "location", "before", "after", "import", "import_name", "line")
+ACTION_FIELDS = ("at", "actor", "action", "detail", "result")
 
 
 @click.command("history", epilog=EPILOG)
@@ -49,6 +52,7 @@ LEVEL_FIELDS = ("at", "source", "sku", "location", "before", "after", "import", 
     help="Only attempts that came to this.",
 )
 @click.option("--levels", is_flag=True, help="Changes of stock levels instead of attempts.")
+@click.option("--actions", "by_people", is_flag=True, help="What people did instead of attempts.")
 @click.option(
     "--limit",
     type=click.IntRange(min=1),
@@ -66,34 +70,49 @@ def command(
     until: int | None,
     outcomes: tuple[str, ...],
     levels: bool,
+    by_people: bool,
     limit: int | None,
     as_json: bool,
     as_csv: bool,
 ) -> None:
-    """Tell what was sent to the marketplaces and what they answered; or how stock levels changed.
+    """Tell what was sent to the marketplaces and what they answered.
 
-    It only reads, beside a running daemon or without one.
+    Or how stock levels changed (--levels), or who did what, by command or on the status page (--actions). It
+    only reads, beside a running daemon or without one.
     """
     if as_json and as_csv:
         raise click.UsageError("--json and --csv exclude each other")
-    if levels and (channels or outcomes):
+    if levels and by_people:
+        raise click.UsageError("--levels and --actions exclude each other")
+    if (levels or by_people) and (channels or outcomes):
         raise click.UsageError(
-            "stock levels belong to no channel: --levels takes no --channel and no --outcome"
+            "only attempts have a channel and an outcome: leave --channel and --outcome away"
         )
+    if by_people and skus:
+        raise click.UsageError("--actions takes no --sku: `--json` and a filter find one")
     span = Span(channels, tuple(map(as_text, skus)), outcomes, since or 0, until)
     with Reader(load().state.path) as reader:
         history = History(reader)
         _require_channels(channels, history.channels())
         newest = limit if as_json or as_csv else limit or SHOWN
-        read: Callable[[Span, int | None], Iterable[Any]] = history.levels if levels else history.attempts
-        fields, as_row = (LEVEL_FIELDS, _level) if levels else (ATTEMPT_FIELDS, _attempt)
-        found = (as_row(entry) for entry in read(span, newest))
+        fields, found = _asked(history, span, newest, levels=levels, by_people=by_people)
         if as_json:
             _print_json(fields, found)
         elif as_csv:
             print_csv(fields, found)
         else:
             _print(fields, list(found), limit or SHOWN)
+
+
+def _asked(
+    history: History, span: Span, newest: int | None, *, levels: bool, by_people: bool
+) -> tuple[tuple[str, ...], Iterator[tuple[Any, ...]]]:
+    """Give the columns, and the rows as they are read."""
+    if by_people:
+        return ACTION_FIELDS, map(_action, history.actions(span, newest))
+    if levels:
+        return LEVEL_FIELDS, map(_level, history.levels(span, newest))
+    return ATTEMPT_FIELDS, map(_attempt, history.attempts(span, newest))
 
 
 def _require_channels(asked: Iterable[str], there: list[str]) -> None:
@@ -123,6 +142,10 @@ def _level(one: LevelChange) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
+def _action(one: ActionRow) -> tuple[Any, ...]:
+    return (rfc3339(one.at), one.actor, one.action, one.detail, one.result)
+
+
 def _time(at: int | None) -> str | None:
     return None if at is None else rfc3339(at)
 
@@ -141,12 +164,17 @@ def _print(fields: tuple[str, ...], rows: list[tuple[Any, ...]], limit: int) -> 
         click.echo("nothing of that is remembered")
         return
     entries = [dict(zip(fields, row, strict=True)) for row in rows]
-    columns = _level_columns(entries) if fields is LEVEL_FIELDS else _attempt_columns(entries)
+    columns = _COLUMNS[fields](entries)
     told = {header: column for header, column in columns.items() if any(text != "" for text in column)}
     shown = [
         ["-" if text in {"", None} else text for text in row] for row in zip(*told.values(), strict=True)
     ]
-    print_table(tuple(told), shown, numbers=2 if fields is LEVEL_FIELDS else 0, foldable="why")
+    print_table(
+        tuple(told),
+        shown,
+        numbers=2 if fields is LEVEL_FIELDS else 0,
+        foldable="what came of it" if fields is ACTION_FIELDS else "why",
+    )
     if len(rows) == limit:
         click.echo(
             f"the latest {limit}; --limit shows more, --since and --until another time, --csv everything"
@@ -179,6 +207,23 @@ def _level_columns(entries: list[dict[str, Any]]) -> dict[str, list[Any]]:
         "from": [one["before"] for one in entries],
         "to": [one["after"] for one in entries],
     }
+
+
+def _action_columns(entries: list[dict[str, Any]]) -> dict[str, list[Any]]:
+    return {
+        "when": [_local(one["at"]) for one in entries],
+        "who": [one["actor"] for one in entries],
+        "did": [one["action"] for one in entries],
+        "on": [one["detail"] for one in entries],
+        "what came of it": [one["result"] or "not finished" for one in entries],
+    }
+
+
+_COLUMNS = {
+    ATTEMPT_FIELDS: _attempt_columns,
+    LEVEL_FIELDS: _level_columns,
+    ACTION_FIELDS: _action_columns,
+}
 
 
 def _said(code: str, message: str) -> str:
