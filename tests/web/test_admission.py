@@ -37,7 +37,7 @@ def test_the_configured_host_is_a_name_of_this_machine():
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/sku", "/imports/1", "/metrics", "/events", "/act", "/readyz", "/loginx"]
+    "path", ["/", "/sku", "/imports/1", "/metrics", "/events", "/act", "/readyzx", "/loginx"]
 )
 def test_from_afar_every_page_needs_the_token(path):
     assert judge(knock(host="192.168.1.5:9320", path=path), FAR) is Verdict.MUST_LOG_IN
@@ -45,7 +45,7 @@ def test_from_afar_every_page_needs_the_token(path):
         assert judge(knock(host="192.168.1.5", path=path, shown=shown), FAR) is Verdict.ADMITTED
 
 
-@pytest.mark.parametrize("path", ["/login", "/healthz", "/static/style.css"])
+@pytest.mark.parametrize("path", ["/login", "/healthz", "/readyz", "/static/style.css"])
 def test_from_afar_only_what_tells_nothing_is_open(path):
     assert judge(knock(host="192.168.1.5:9320", path=path), FAR) is Verdict.ADMITTED
 

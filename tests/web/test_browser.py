@@ -1,6 +1,7 @@
 """The page in a real browser: at the width of a phone and of a desk, light and dark, by keyboard alone."""
 
 import os
+import re
 import shutil
 from itertools import pairwise
 
@@ -55,6 +56,7 @@ def held(shop):
         shop.dropped += 1
         shop.drop(HALF, f"tuesday-{shop.dropped}.csv")
         eventually(shop.holds, "the import is held")
+    eventually(lambda: re.search(r'id="held-\d', shop.client.ask("/").text), "the page has read anew")
 
 
 @pytest.fixture

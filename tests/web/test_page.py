@@ -44,7 +44,8 @@ def fresh(shop):
     """The page as it is now, and not as it was read a moment ago."""
     page = []
     eventually(
-        lambda: page.append(shop.client.ask("/").text) or 'id="held-' in page[-1], "the page has read anew"
+        lambda: page.append(shop.client.ask("/").text) or re.search(r'id="held-\d', page[-1]),
+        "the page has read anew",
     )
     return page[-1]
 
