@@ -49,11 +49,11 @@ def listing(rig, sku, *, channel="shop", warehouse="", **options):
     return next(one for one in found if one["warehouse"] == warehouse)
 
 
-def page(rig, sku):
+def page(rig, sku, *, whole=False):
     """What a person reads."""
     explanation, now = why(rig, sku), at(rig)
     with CliRunner().isolation() as (out, *_):
-        print_explanation(explanation, now)
+        print_explanation(explanation, now, whole=whole)
         return out.getvalue().decode()
 
 
@@ -323,8 +323,9 @@ def test_accepted_is_told_apart_from_verified_with_the_request_and_the_batch(tmp
         assert "in sync, as far as is said" in text
         assert "accepted   5" in text
         assert "applies it later, and offers no way to ask" in text
-        assert attempt["request_id"] in text
-        assert attempt["batch_id"] in text
+        whole = page(toco.rig, "A", whole=True)
+        assert attempt["request_id"] in whole
+        assert attempt["batch_id"] in whole
         refused = listing(toco.rig, "UNKNOWN-1", channel="tocobagus-sandbox")["attempts"][0]
         async with toco.rig.opened():
             [failure] = toco.rig.failures()

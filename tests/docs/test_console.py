@@ -1,7 +1,7 @@
 """Every console block of the documents is run, and prints what the page shows."""
 
-import fcntl
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -22,15 +22,6 @@ def _name(page):
 
 
 @pytest.fixture
-def marketplaces_to_itself(tmp_path_factory):
-    """The pages name ports: only one of them is followed at a time."""
-    lock = tmp_path_factory.getbasetemp().parent / "documents.lock"
-    with lock.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-@pytest.fixture
 def environ(tmp_path):
     return {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
@@ -43,7 +34,7 @@ def environ(tmp_path):
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("page", PAGES, ids=_name)
-def test_what_a_page_tells_to_type_does_what_it_says(page, tmp_path, environ, marketplaces_to_itself):
+def test_what_a_page_tells_to_type_does_what_it_says(page, tmp_path, environ):
     reader = Reader(tmp_path, environ)
     try:
         for block in blocks_of(page.read_text()):
@@ -51,6 +42,16 @@ def test_what_a_page_tells_to_type_does_what_it_says(page, tmp_path, environ, ma
                 reader.follow(block)
     finally:
         reader.close()
+
+
+def test_no_two_pages_take_the_same_port():
+    ports = [
+        port
+        for page in PAGES
+        for port in set(re.findall(r"syncd sandbox(?: --port (\d+))?", page.read_text()))
+    ]
+
+    assert len(ports) == len(set(ports)), "they are followed at the same time"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=_name)
