@@ -48,7 +48,7 @@ def load_to_push(*, whole_log: bool = False) -> Config:
     log = logs.get_logger("config")
     for warning in config.warnings:
         log.warning("configuration_doubtful", reason=warning)
-    require_something_to_do(config)
+    require_something_to_do(config, config_path())
     return config
 
 
@@ -57,7 +57,7 @@ def load_again(path: Path) -> Config:
     config = load_config(path, environ=os.environ, load_plugin=load_plugin)
     for secret in secrets_of(config):
         logs.register_secret(secret)
-    require_something_to_do(config)
+    require_something_to_do(config, path)
     return config
 
 
@@ -68,8 +68,8 @@ def log_to(stream: TextIO | None, config: Config) -> None:
     logs.configure(config.logging.format, quiet, stream=stream)
 
 
-def require_something_to_do(config: Config) -> None:
-    """Refuse a configuration without a source or without an enabled channel."""
+def require_something_to_do(config: Config, path: Path) -> None:
+    """Refuse a configuration without a source or without an enabled channel; `path` is where it stands."""
     problems = []
     if not config.sources:
         problems.append(Problem("", "there is no source: add a table [sources.NAME], as `syncd init` shows"))
@@ -78,4 +78,4 @@ def require_something_to_do(config: Config) -> None:
             Problem("", "there is no enabled channel: add a table [channels.NAME], as `syncd init` shows")
         )
     if problems:
-        raise ConfigError(problems, path=config_path())
+        raise ConfigError(problems, path=path)

@@ -145,6 +145,17 @@ def test_a_bad_configuration_is_refused_whole_the_old_one_stays_and_says_so(runn
     assert running.terminate() == 0
 
 
+def test_a_configuration_that_is_still_being_written_is_refused_in_words(running, manager):
+    text = running.config.read_text()
+    running.config.write_text("")
+    hang_up(running, manager)
+    running.config.write_text(text)
+
+    assert "there is no source" in running.status()["configuration"]["refused"]["problems"][0]
+    assert "Traceback" not in running.log.read_text()
+    assert running.terminate() == 0
+
+
 def test_what_only_a_restart_can_change_is_refused_with_that_reason(running, manager):
     text = running.config.read_text()
     running.config.write_text('[state]\nurl = "sqlite:///other.db"\n' + text)

@@ -69,14 +69,14 @@ def _loaded() -> tuple[Config | None, list[Finding]]:
     """Give the configuration, without its secrets where only they are missing, and all its mistakes."""
     try:
         config = load(read_secrets=True)
-        require_something_to_do(config)
+        require_something_to_do(config, config_path())
     except ConfigError as error:
         mistakes = list(unusable(error))
     else:
         return config, []
     try:
         config = load()
-        require_something_to_do(config)
+        require_something_to_do(config, config_path())
     except ConfigError:
         return None, mistakes
     return config, mistakes

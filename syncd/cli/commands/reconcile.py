@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from syncd.cli.asking import ask_daemon, daemon_socket
-from syncd.cli.context import load, load_to_push, require_something_to_do
+from syncd.cli.context import config_path, load, load_to_push, require_something_to_do
 from syncd.cli.options import channel_option, config_option, json_option, sku_option
 from syncd.cli.output import note, print_json
 from syncd.cli.progress import watched
@@ -53,7 +53,7 @@ def command(
     otherwise.
     """
     config = load()
-    require_something_to_do(config)
+    require_something_to_do(config, config_path())
     wish = Wish(full=full, channels=channels, skus=skus or None, stale_ok=stale_ok)
     if dry_run:
         show_plan(config, wish, as_json=as_json)
