@@ -1,4 +1,5 @@
 import logging
+import os
 
 import hypothesis
 import pytest
@@ -7,6 +8,15 @@ import structlog
 # The same examples each time: what passes here passes elsewhere. HYPOTHESIS_PROFILE=default looks for new ones.
 hypothesis.settings.register_profile("same", derandomize=True)
 hypothesis.settings.load_profile("same")
+
+
+MOST_WORKERS = 8
+
+
+def pytest_xdist_auto_num_workers():
+    """Give few processors more workers than there are: half of the tests wait for real processes."""
+    processors = os.cpu_count() or 1
+    return max(processors, min(2 * processors, MOST_WORKERS))
 
 
 @pytest.fixture(scope="session")
