@@ -107,7 +107,7 @@ MUTANTS = (
         "    if not text:\n        return None", "    if not text:\n        return 0",
     ),
     Mutant(
-        "absent from a snapshot is zero", "5", "syncd/app.py",
+        "absent from a snapshot is zero", "5", "syncd/made.py",
         'zero_missing=source.missing == "zero"', "zero_missing=True",
     ),
     Mutant(
@@ -136,7 +136,7 @@ MUTANTS = (
     ),
     Mutant(
         "a restored copy is taken for the latest", "10", "state/database.py",
-        "self.rewound = not self.fresh and noted is not None and self._is_behind(noted)", "self.rewound = False",
+        "is_behind = noted is not None and self._is_behind(noted)", "is_behind = False",
     ),
     Mutant(
         "nothing is under way where nothing is known", "10", "state/stock.py",
