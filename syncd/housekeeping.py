@@ -127,6 +127,7 @@ class Housekeeping:
                     attempts=pruned["attempts"],
                     levels=pruned["levels"],
                     imports=pruned["imports"],
+                    kept_seconds=pruned["kept_seconds"],
                 )
 
     async def _shorten(self, keep: int) -> dict[str, int]:
