@@ -7,6 +7,17 @@ from collections.abc import Callable
 from types import FrameType
 
 STOPS = (signal.SIGTERM, signal.SIGINT)
+TERMINAL_GOES_SECONDS = 1.0
+"""The signal may come a moment before the terminal that is closed cannot be opened any more."""
+
+
+def has_terminal() -> bool:
+    """Tell whether this process has a controlling terminal that is still there."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True
 
 
 class Signals:
@@ -15,9 +26,10 @@ class Signals:
     A terminal that is closed says so by the same signal, SIGHUP: a daemon that was started from it ends then.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, has_terminal: Callable[[], bool] = has_terminal) -> None:
         """Take SIGHUP from now on: it would end a process that has no handler for it."""
-        self._ends_with_terminal = signal.getsignal(signal.SIGHUP) != signal.SIG_IGN and _has_terminal()
+        self._has_terminal = has_terminal
+        self._ends_with_terminal = signal.getsignal(signal.SIGHUP) != signal.SIG_IGN and has_terminal()
         self._stop: Callable[[str], None] = lambda _: None
         self.hangup = asyncio.Event()
         """Set by SIGHUP; cleared by whoever heeds it."""
@@ -35,16 +47,15 @@ class Signals:
         self.hangup.set()
 
     def _hung_up(self) -> None:
-        if self._ends_with_terminal and not _has_terminal():
+        if self._ends_with_terminal:
+            if self._stopped_for_want_of_a_terminal():
+                return
+            loop = asyncio.get_running_loop()
+            loop.call_later(TERMINAL_GOES_SECONDS, self._stopped_for_want_of_a_terminal)
+        self.hangup.set()
+
+    def _stopped_for_want_of_a_terminal(self) -> bool:
+        gone = not self._has_terminal()
+        if gone:
             self._stop(signal.SIGHUP.name)
-        else:
-            self.hangup.set()
-
-
-def _has_terminal() -> bool:
-    """Tell whether this process has a controlling terminal that is still there."""
-    try:
-        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC))
-    except OSError:
-        return False
-    return True
+        return gone

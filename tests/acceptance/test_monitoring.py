@@ -32,9 +32,14 @@ def site(new_site, served):
 
 
 def told(site) -> dict[tuple, float]:
+    """Give what is served; nothing while it is not yet."""
+    try:
+        text = httpx.get(f"{site.url}/metrics", timeout=10).text
+    except httpx.ConnectError:
+        return {}
     return {
         (sample.name, *sorted(sample.labels.items())): sample.value
-        for family in text_string_to_metric_families(httpx.get(f"{site.url}/metrics", timeout=10).text)
+        for family in text_string_to_metric_families(text)
         for sample in family.samples
     }
 

@@ -119,6 +119,19 @@ def it_starts_and_is_active_only_when_ready(m: Machine) -> str:
     return f"{seconds:.1f} s from systemctl start to active"
 
 
+def the_journal_is_asked_by_field(m: Machine) -> str:
+    said = m.eventually(
+        lambda: m.says("journalctl", "-u", "syncd", "EVENT=daemon_started", "-o", "json", "-n", "1"),
+        "its fields are there",
+        20,
+    )
+    fields = json.loads(said)
+    assert fields["CHANNELS"] == "2"
+    assert fields["PRIORITY"] == "6"
+    assert fields["SYSLOG_IDENTIFIER"] == "syncd"
+    return fields["MESSAGE"]
+
+
 def systemctl_status_tells_how_it_stands(m: Machine) -> str:
     text = m.eventually(lambda: m.property("StatusText"), "it says how it stands", 20)
     assert f'Status: "{text}"' in m.says("systemctl", "status", "--no-pager", "syncd")
@@ -258,9 +271,9 @@ def the_pages_are_followed_word_by_word(m: Machine) -> str:
     m.write("/root/shop/syncd.toml", own)
     m.write("/root/shop/secrets/toco-secret-key", SECRETS["toco-secret-key"], 0o600)
     typed = 0
-    for page in ("docs/how-to/service.md", "docs/systemd.md"):
+    for page in ("docs/how-to/service.md", "docs/systemd.md", "docs/how-to/moving.md", "docs/history.md"):
         for block in blocks_of((ROOT / page).read_text()):
-            for command in block.commands:
+            for command in block.commands if block.directives.get("needs") == "systemd" else ():
                 m.does(
                     "bash", "-ec", f'cd /checkout; sudo() {{ "$@"; }}\n{command.typed}',
                     stdin=block.directives.get("typed", ""), env=PIP,
@@ -362,6 +375,7 @@ STEPS: tuple[Callable[[Machine], str], ...] = (
     secrets_are_given_one_of_them_encrypted,
     commands_have_the_secrets_before_the_service_runs,
     it_starts_and_is_active_only_when_ready,
+    the_journal_is_asked_by_field,
     systemctl_status_tells_how_it_stands,
     a_file_of_another_user_of_the_group_is_taken_and_pushed,
     a_workbook_is_read_by_its_own_process,
