@@ -37,7 +37,7 @@ def test_a_hangup_ends_it_only_where_its_terminal_has_gone(
         watched.listen(stopped.append)
         signal.raise_signal(signal.SIGHUP)
         async with asyncio.timeout(20):
-            while answers or not (watched.hangup.is_set() or stopped):
+            while answers or not (watched.hangup.is_set() or stopped):  # noqa: ASYNC110 (it waits for either)
                 await asyncio.sleep(0)
         return watched.hangup.is_set()
 
