@@ -1,6 +1,7 @@
 """The door to APScheduler: when something is done again. What is done knows nothing of it."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -14,6 +15,11 @@ MIND_THE_CLOCK_SECONDS = 5.0
 Work = Callable[[], Awaitable[object]]
 
 
+def _is_no_cancellation(record: logging.LogRecord) -> bool:
+    """Let pass what is a fault. Work that a stop cancels before it has begun would be told as one."""
+    return record.exc_info is None or not isinstance(record.exc_info[1], asyncio.CancelledError)
+
+
 class Schedule:
     """Runs work again and again; each kind one at a time, missed times at once and only once."""
 
@@ -25,6 +31,7 @@ class Schedule:
         self._intervals: dict[str, float] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._runs = False
+        logging.getLogger("apscheduler.executors.default").addFilter(_is_no_cancellation)
         self._scheduler = AsyncIOScheduler(
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
         )
