@@ -91,9 +91,13 @@ class Housekeeping:
     async def watch_room(self) -> None:
         """Let history not fill the last of the disk: past levels are not written then, and the oldest goes.
 
-        Attempts are written as long as it is possible at all: without them nothing may be sent.
+        Attempts are written as long as it is possible at all: without them nothing may be sent. A disk that
+        does not say how full it is changes nothing.
         """
-        disk = self._disk_usage(self._app.database.path.parent)
+        try:
+            disk = self._disk_usage(self._app.database.path.parent)
+        except OSError:
+            return
         book = self._app.book
         if disk.free >= little_room(disk.total):
             if not book.keep_past and disk.free >= 2 * little_room(disk.total):

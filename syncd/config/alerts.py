@@ -27,7 +27,7 @@ def _urls(value: Any) -> Any:
 
 
 class AlertsConfig(Table):
-    """Whom to tell when something is wrong, and from when on it is; a bound that is None is off."""
+    """Whom to tell when something is wrong, and from when on it is; `off` turns a bound off."""
 
     command: Texts = ()
     """A program and its arguments, run without a shell; the first may be relative to the file."""

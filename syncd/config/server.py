@@ -16,9 +16,9 @@ class ServerConfig(Table):
     """Where the status page is served, and what lets people act there."""
 
     token: Secret | None = None
-    """What a person must know to act on the page, and beyond this machine to see it; None = nobody may."""
+    """Needed to act on the page, and beyond this machine to see it; without one nobody may."""
     listen: str = Field(default="127.0.0.1:9320", validate_default=True)
-    """HOST:PORT; "" = nowhere."""
+    """HOST:PORT; `""` = nowhere."""
 
     @property
     def host(self) -> str:

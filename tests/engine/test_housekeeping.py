@@ -1,6 +1,7 @@
 """What housekeeping does to a whole application: it prunes, tells of it, and leaves pushes and full disks be."""
 
 import asyncio
+import errno
 import sqlite3
 
 import pytest
@@ -140,6 +141,19 @@ def test_with_little_room_the_oldest_goes_first_and_a_day_always_stays(rig, monk
     (told,) = [line for line in said(capsys) if "history_shortened" in line]
     assert "attempts=9" in told
     assert "kept_seconds=86400" in told
+
+
+def test_a_disk_that_does_not_say_how_full_it_is_ends_nothing(rig, capsys):
+    def unknown(folder):
+        raise OSError(errno.EIO, "Input/output error", str(folder))
+
+    async def story():
+        async with rig.opened() as app:
+            await Housekeeping(app, unknown).watch_room()
+            assert app.book.keep_past
+
+    run_virtually(story())
+    assert not [line for line in said(capsys) if "history_" in line]
 
 
 def test_with_little_room_it_prunes_once_a_day_and_tells_once(rig, capsys):
