@@ -173,8 +173,6 @@ class Channel(SQLModel, table=True):
     """When it last accepted a row."""
     planned: bool = Field(default=False, sa_column_kwargs={"server_default": text("0")})
     """Whether all its listings follow the plan in force; not so while another one is being applied."""
-    plan_digest: str = Field(default="", sa_column_kwargs={"server_default": text("''")})
-    """Of the plan in force with all its rows."""
 
 
 class WarehouseHold(SQLModel, table=True):

@@ -4,8 +4,6 @@ DROP TABLE channel_source;
 
 ALTER TABLE channel ADD COLUMN planned BOOLEAN DEFAULT 0 NOT NULL;
 
-ALTER TABLE channel ADD COLUMN plan_digest VARCHAR DEFAULT '' NOT NULL;
-
 UPDATE channel SET "plan" = '';
 
 ALTER TABLE attempt ADD COLUMN identifier VARCHAR DEFAULT '' NOT NULL;
