@@ -167,7 +167,7 @@ class PlanStaging:
         return figures.comparison(listings, shown, units), largest
 
     def _touched_scopes(self) -> Iterator[Scope]:
-        for skus in self._in_slices("SELECT sku FROM touched ORDER BY sku", SLICE_ROWS):
+        for skus in self._in_slices("SELECT sku FROM touched ORDER BY sku"):
             yield Scope.of(skus)
 
     def _note_changed(self, outlook: Outlook) -> None:
@@ -177,9 +177,10 @@ class PlanStaging:
             + [(one.sku, 2) for one in outlook.unwanted],
         )
 
-    def changed_skus(self, size: int) -> Iterator[list[str]]:
+    def changed_skus(self) -> Iterator[list[str]]:
         """Give the SKUs whose listings change, in slices, the dangerous direction first."""
-        yield from self._in_slices("SELECT sku FROM changed GROUP BY sku ORDER BY min(danger), sku", size)
+        query = "SELECT sku FROM changed GROUP BY sku ORDER BY min(danger), sku"
+        yield from self._in_slices(query)
 
     def row_changes(self) -> Iterator[tuple[str, list[tuple[Any, ...]]]]:
         """Give what makes the rows in force these rows: statements, each with a slice of parameters."""
@@ -209,9 +210,9 @@ class PlanStaging:
                 while rows := cursor.fetchmany(SLICE_ROWS):
                     yield statement, [(self._channel_id, *row) for row in rows]
 
-    def _in_slices(self, query: str, size: int) -> Iterator[list[str]]:
+    def _in_slices(self, query: str) -> Iterator[list[str]]:
         cursor = self._connection.execute(query)
-        while rows := cursor.fetchmany(size):
+        while rows := cursor.fetchmany(SLICE_ROWS):
             yield [sku for (sku,) in rows]
 
     def _run(self, sql: str, parameters: tuple[Any, ...]) -> Any:

@@ -83,7 +83,20 @@ class Registry:
     def source_ids(self, names: Sequence[str]) -> frozenset[int]:
         """Give the ids of sources that are or were configured."""
         with self._database.read() as connection, Session(connection) as session:
-            return frozenset(session.exec(select(col(Source.id)).where(col(Source.name).in_(names))))
+            found = session.exec(select(Source).where(col(Source.name).in_(names)))
+            return frozenset(source.id for source in found if source.id is not None)
+
+    def plan_source(self, name: str) -> int:
+        """Give the id that records of edits are kept under; it is no source, and never active."""
+        with self._database.write() as connection, Session(connection) as session:
+            found = session.exec(select(Source).where(Source.name == name)).one_or_none()
+            if found is None:
+                found = Source(name=name, active=False)
+                session.add(found)
+                session.flush()
+            source_id = found.id or 0
+            session.commit()
+        return source_id
 
     def deactivate_others(self, channel_ids: Sequence[int]) -> None:
         """Note which channels are configured no longer."""

@@ -61,12 +61,10 @@ class StockBook:
         self.plannings = plannings
         self._meanwhile: dict[int, set[str]] = {}
         self._gone: dict[int, list[Unwanted]] = {}
-        self.left_showing = 0
-        """Listings that were forgotten although the marketplace may still show stock for them."""
+        self._left_showing: dict[int, int] = {}
         self.keep_past = True
         """Whether what a stock level was is remembered when it changes: not where the disk is nearly full."""
-        self.uncarriable: dict[int, int] = {}
-        """New listings by channel whose SKUs the marketplace cannot carry; whoever tells of them takes them."""
+        self._uncarriable: dict[int, list[str]] = {}
 
     def apply(self, import_id: int, source_id: int, changes: Sequence[StockChange], now: int) -> None:
         """Store one slice of an import, and plan the listings it touches, in one transaction."""
@@ -124,10 +122,19 @@ class StockBook:
         yield from self._forget(channel_id)
 
     def plan_anew(self, channel_id: int, now: int) -> Iterator[int]:
-        """Plan all listings of a channel from nothing, and forget those that it should not have; see `finish`."""
+        """Plan all listings of a channel from nothing, and forget what it should not have; see `finish`."""
         self._gone[channel_id] = []
         yield from self._plan_all(channel_id, now)
         yield from self._forget(channel_id)
+
+    def take_left_showing(self, channel_id: int) -> int:
+        """Tell, once, how many listings were forgotten that the marketplace may still show stock for."""
+        return self._left_showing.pop(channel_id, 0)
+
+    def take_uncarriable(self) -> dict[int, list[str]]:
+        """Tell, once, the new SKUs by channel that its marketplace cannot carry."""
+        taken, self._uncarriable = self._uncarriable, {}
+        return taken
 
     def _plan_all(self, channel_id: int, now: int) -> Iterator[int]:
         planning = self.plannings[channel_id]
@@ -152,8 +159,9 @@ class StockBook:
                 _STORE_LISTING,
                 [
                     (
-                        planning.channel_id, one.identifier, one.warehouse, one.sku, one.desired, one.desired,
-                        one.paused, now, doubtful, Refusal.NOT_LISTED if _is_too_long(one, planning) else None,
+                        planning.channel_id, one.identifier, one.warehouse, one.sku,
+                        one.desired, one.desired, one.paused, now, doubtful,
+                        Refusal.NOT_LISTED if _is_too_long(one, planning) else None,
                     )
                     for one in outlook.wanted
                 ],
@@ -170,7 +178,7 @@ class StockBook:
             return
         channel_id = planning.channel_id
         message = (
-            f"the SKU is longer than the {planning.plan.longest_sku} characters that this marketplace carries:"
+            f"longer than the {planning.plan.longest_sku} characters that this marketplace carries:"
             " list it by another identifier"
         )
         connection.exec_driver_sql(
@@ -183,12 +191,12 @@ class StockBook:
                 for one in long
             ],
         )  # fmt: skip
-        self.uncarriable[channel_id] = self.uncarriable.get(channel_id, 0) + len(long)
+        self._uncarriable.setdefault(channel_id, []).extend(one.sku for one in long)
 
     def _forget(self, channel_id: int) -> Iterator[int]:
         """Forget listings, but those that are in flight, or show another SKU by now."""
         gone = self._gone.pop(channel_id)
-        self.left_showing += sum(one.may_show > 0 for one in gone)
+        self._left_showing[channel_id] = sum(one.may_show > 0 for one in gone)
         for start in range(0, len(gone), SLICE_ROWS):
             keys = [
                 (channel_id, one.identifier, one.warehouse, one.sku)
