@@ -189,6 +189,39 @@ class PlanRows:
     bundles: Iterable[BundleRow] = field(default=())
 
 
+@dataclass(frozen=True, slots=True)
+class PlanComparison:
+    """What a plan would change on its channel, in listings.
+
+    `listings` there are, `shown` of them above zero; `units_before` and `units_after` add up what they show.
+    `gone`: the channel would not have them any more, `gone_shown` of them above zero. `paused` would be left
+    alone from now on, `resumed` no longer.
+    """
+
+    listings: int
+    shown: int
+    units_before: int
+    units_after: int
+    up: int
+    down: int
+    to_zero: int
+    new: int
+    gone: int
+    gone_shown: int
+    paused: int
+    resumed: int
+
+    @property
+    def changed(self) -> int:
+        """How many listings would be new, or show another quantity."""
+        return self.new + self.up + self.down + self.to_zero
+
+    @property
+    def says_something(self) -> bool:
+        """Tell whether anything would be different."""
+        return bool(self.changed or self.gone or self.paused or self.resumed)
+
+
 SETTINGS = tuple(one.name for one in fields(RuleSettings))
 """The names of all that a rule can say."""
 
