@@ -110,6 +110,18 @@ class Planner:
         source_ids = self._parts.registry.source_ids(plan.sources)
         return Planning(self.channel_id, plan, source_ids, decide(plan))
 
+    @property
+    def failure(self) -> str | None:
+        """Why the plan that is configured is not in force: the first thing that is wrong with it."""
+        if self.last is None or not self.last.problems:
+            return None
+        return self.last.problems[0]
+
+    @property
+    def reads_files(self) -> bool:
+        """Tell whether anything of the plan stands in files of its own."""
+        return bool(self._config.rules.file or self._config.bundles or self._channel.listings)
+
     async def look(self, *, thoroughly: bool = False) -> PlanVerdict | None:
         """Read the plan if anything of it may be different, and follow it unless something speaks against it.
 
