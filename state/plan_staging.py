@@ -156,7 +156,7 @@ class PlanStaging:
         for scope in scopes:
             outlook = planning.outlook(self._run, scope)
             figures.add(outlook)
-            largest = heapq.nlargest(LARGEST, chain(largest, LargestChange.all_of(outlook)))
+            largest = heapq.nsmallest(LARGEST, chain(largest, LargestChange.all_of(outlook)), _by_size)
             self._note_changed(outlook)
             moved()
         listings, shown, units = self._connection.execute(
@@ -185,30 +185,25 @@ class PlanStaging:
     def row_changes(self) -> Iterator[tuple[str, list[tuple[Any, ...]]]]:
         """Give what makes the rows in force these rows: statements, each with a slice of parameters."""
         for table, keys in _KEYS.items():
+            there = " AND ".join(f"o.{one} = t.{one}" for one in ("channel_id", *keys))
+            yield from self._statements(
+                f"DELETE FROM {table} WHERE channel_id = ? AND {' AND '.join(f'{one} = ?' for one in keys)}",
+                f"SELECT {', '.join(keys)} FROM main.{table} t WHERE channel_id = :channel"
+                f" AND NOT EXISTS (SELECT 1 FROM temp.{table} o WHERE {there})",
+            )
             columns = (*keys, *_SAID[table], "origin")
             named = ", ".join(columns)
-            key = " AND ".join(f"{one} = ?" for one in keys)
-            delete = f"DELETE FROM {table} WHERE channel_id = ? AND {key}"
-            insert = (
+            yield from self._statements(
                 f"INSERT OR REPLACE INTO {table}(channel_id, {named})"
-                f" VALUES (?, {', '.join('?' * len(columns))})"
+                f" VALUES ({', '.join('?' * (1 + len(columns)))})",
+                f"SELECT {named} FROM temp.{table} WHERE channel_id = :channel"
+                f" EXCEPT SELECT {named} FROM main.{table} WHERE channel_id = :channel",
             )
-            there = " AND ".join(f"o.{one} = t.{one}" for one in ("channel_id", *keys))
-            for statement, query in (
-                (
-                    delete,
-                    f"SELECT {', '.join(keys)} FROM main.{table} t WHERE channel_id = ?"
-                    f" AND NOT EXISTS (SELECT 1 FROM temp.{table} o WHERE {there})",
-                ),
-                (
-                    insert,
-                    f"SELECT {named} FROM temp.{table} WHERE channel_id = ?"
-                    f" EXCEPT SELECT {named} FROM main.{table} WHERE channel_id = {self._channel_id}",
-                ),
-            ):
-                cursor = self._connection.execute(query, (self._channel_id,))
-                while rows := cursor.fetchmany(SLICE_ROWS):
-                    yield statement, [(self._channel_id, *row) for row in rows]
+
+    def _statements(self, statement: str, query: str) -> Iterator[tuple[str, list[tuple[Any, ...]]]]:
+        cursor = self._connection.execute(query, {"channel": self._channel_id})
+        while rows := cursor.fetchmany(SLICE_ROWS):
+            yield statement, [(self._channel_id, *row) for row in rows]
 
     def _in_slices(self, query: str) -> Iterator[list[str]]:
         cursor = self._connection.execute(query)
@@ -238,6 +233,10 @@ def _danger(before: int | None, after: int) -> int:
     if before is None or after >= before:
         return 2
     return 0 if after == 0 else 1
+
+
+def _by_size(change: LargestChange) -> tuple[int, str, str]:
+    return -change.units, change.sku, change.warehouse
 
 
 def _shown(sku: str) -> str:

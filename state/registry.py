@@ -18,7 +18,7 @@ SLICE_ROWS = 2_000
 
 @dataclass(frozen=True, slots=True)
 class PlanInForce:
-    """What a channel follows. `text` as `ChannelPlan.as_text`, "" = nothing yet; `planned`: all listings do."""
+    """What a channel follows. `text` as `ChannelPlan.as_text`, "" = nothing; `planned`: all listings do."""
 
     channel_id: int
     text: str

@@ -108,7 +108,7 @@ class StockBook:
         self._plan_slice(self.plannings[channel_id], Scope.of(skus), now)
 
     def finish(self, channel_id: int, now: int) -> Iterator[int]:
-        """Plan again what was planned since `watch`, perhaps by the old plan; forget what is not sold any more.
+        """Plan again what was planned since `watch`, perhaps by the old plan; forget what is not sold now.
 
         Slice by slice, yields the listings touched.
         """

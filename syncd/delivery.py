@@ -76,9 +76,7 @@ class Delivery:
         """List the warehouses that may be pushed to: those not held, and those to be probed again."""
         now = self._parts.clock.monotonic()
         return [
-            warehouse
-            for warehouse in self._parts.warehouses()
-            if self._probe_at.get(warehouse, now) <= now
+            warehouse for warehouse in self._parts.warehouses() if self._probe_at.get(warehouse, now) <= now
         ]
 
     def _read_holds(self) -> dict[str, float]:

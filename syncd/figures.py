@@ -19,7 +19,6 @@ from syncd.config.model import Config, SourceConfig
 from syncd.lane import Lane
 from syncd.made import configured_warehouses
 from syncd.metrics import measures
-from syncd.made import configured_warehouses
 from syncd.metrics.measures import Reading
 
 KINDS = (

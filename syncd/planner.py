@@ -35,7 +35,7 @@ EDITED_BEFORE = "rejected before, and not edited since"
 
 @dataclass(frozen=True, slots=True)
 class PlannerParts:
-    """What planners work with. `applied` is called whenever something was planned; `rehearsal`: hold nothing."""
+    """What planners work with. `applied` is called after something was planned; `rehearsal`: hold nothing."""
 
     database: Database
     registry: Registry
