@@ -50,8 +50,7 @@ class PlanStaging:
             "CREATE INDEX temp.staged_identifier ON listed (channel_id, identifier)",
             "CREATE INDEX temp.staged_component ON bundle (channel_id, component_sku)",
             "CREATE TEMP TABLE touched (sku TEXT PRIMARY KEY) WITHOUT ROWID",
-            "CREATE TEMP TABLE wanted"
-            " (identifier, warehouse, sku, desired, paused, before, was_paused, danger)",
+            f"CREATE TEMP TABLE wanted ({', '.join(Wanted._fields)}, danger)",
             "CREATE TEMP TABLE unwanted (identifier, warehouse, sku, desired, may_show)",
             "BEGIN",
         ):
@@ -181,8 +180,7 @@ class PlanStaging:
 
     def wanted(self) -> Iterator[list[Wanted]]:
         """Give the listings that are to be new or different, in slices, the dangerous direction first."""
-        columns = "identifier, warehouse, sku, desired, paused, before, was_paused"
-        for rows in self._in_slices(f"SELECT {columns} FROM wanted ORDER BY danger, rowid"):
+        for rows in self._in_slices(f"SELECT {', '.join(Wanted._fields)} FROM wanted ORDER BY danger, rowid"):
             yield [Wanted(*row) for row in rows]
 
     def unwanted(self) -> Iterator[list[Unwanted]]:

@@ -112,7 +112,7 @@ class StockBook:
             connection.exec_driver_sql(statement, list(parameters))
 
     def store_planned(self, channel_id: int, wanted: Sequence[Wanted], now: int) -> None:
-        """Store a slice of what `PlanStaging.wanted` gives, except where other stock has come since `watch`."""
+        """Store a slice of `PlanStaging.wanted`, except where other stock has come since `watch`."""
         meanwhile = self._meanwhile[channel_id]
         planning = self.plannings[channel_id]
         with self._database.write() as connection:
