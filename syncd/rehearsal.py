@@ -44,7 +44,7 @@ class ChannelPlan:
             "by_risk": {risk.name.lower(): count for risk, count in self.rows.items()},
             "requests": self.requests,
             "seconds": None if self.seconds is None else round(self.seconds, 3),
-            "largest_changes": [asdict(change) for change in self.largest],
+            "largest_changes": [_change(change) for change in self.largest],
             "hold": self.hold,
         }
 

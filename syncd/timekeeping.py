@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 
 from state.database import Database
 from state.losses import forget_future, move_losses
-from state.registry import ChannelPlan
+from state.plans import ChannelPlan
 from state.waiting import LongestWaits, bring_near, move_waits, put_off_repetitions
 from syncd.clock import Clock
 from syncd.core.backoff import LISTING_BASE_SECONDS, LISTING_MOST_SECONDS
