@@ -15,6 +15,7 @@ from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.pool import QueuePool, StaticPool
 
 BUSY_TIMEOUT_SECONDS = 15.0
+IntegrityError = sqlite3.IntegrityError
 READY_INDEX = "INDEXED BY listing_ready"
 WAITING_INDEX = "INDEXED BY listing_waiting"
 IN_FLIGHT_INDEX = "INDEXED BY listing_in_flight"

@@ -5,8 +5,8 @@ A plan has a part that is kept whole, with the channel (`ChannelPlan`), and rows
 """
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from enum import IntEnum, StrEnum
 from typing import Any, NamedTuple, Self
 
@@ -112,6 +112,11 @@ class ChannelPlan:
         """All warehouses that this channel's listings can be in."""
         return ("",) if self.locations is None else tuple(dict.fromkeys(self.locations.values()))
 
+    @property
+    def effect(self) -> str:
+        """Tell apart plans that may lead to different desired quantities, wherever their rules stand."""
+        return replace(self, rules=tuple(replace(rule, origin="") for rule in self.rules)).as_text()
+
     def as_text(self) -> str:
         """Write down what desired quantities follow from, the same text for the same plan."""
         return json.dumps(
@@ -177,11 +182,44 @@ class BundleRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PlanRows:
-    """The rows of a channel's plan, each kind without two of one key."""
+    """The rows of a channel's plan. They are read once, as they are taken."""
 
-    rules: Sequence[RuleRow] = field(default=())
-    listed: Sequence[ListedRow] = field(default=())
-    bundles: Sequence[BundleRow] = field(default=())
+    rules: Iterable[RuleRow] = field(default=())
+    listed: Iterable[ListedRow] = field(default=())
+    bundles: Iterable[BundleRow] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class PlanComparison:
+    """What a plan would change on its channel, in listings.
+
+    `listings` there are, `shown` of them above zero; `units_before` and `units_after` add up what they show.
+    `gone`: the channel would not have them any more, `gone_shown` of them above zero. `paused` would be left
+    alone from now on, `resumed` no longer.
+    """
+
+    listings: int
+    shown: int
+    units_before: int
+    units_after: int
+    up: int
+    down: int
+    to_zero: int
+    new: int
+    gone: int
+    gone_shown: int
+    paused: int
+    resumed: int
+
+    @property
+    def changed(self) -> int:
+        """How many listings would be new, or show another quantity."""
+        return self.new + self.up + self.down + self.to_zero
+
+    @property
+    def says_something(self) -> bool:
+        """Tell whether anything would be different."""
+        return bool(self.changed or self.gone or self.paused or self.resumed)
 
 
 SETTINGS = tuple(one.name for one in fields(RuleSettings))

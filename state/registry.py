@@ -1,12 +1,13 @@
 """Which sources and channels there are, and what holds a channel or a warehouse back."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 from sqlmodel import Session, col, select
 
 from state.database import Database
+from state.plans import ChannelPlan
 from state.records import ImportState, Pace
 from state.tables import Channel, Import, Source, WarehouseHold
 from state.waking import absolve, make_uncertain, wake
@@ -16,31 +17,12 @@ SLICE_ROWS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class ChannelPlan:
-    """What a channel's desired quantities are computed from, as configured.
+class PlanInForce:
+    """What a channel follows. `text` as `ChannelPlan.as_text`, "" = nothing; `planned`: all listings do."""
 
-    `locations`: location → warehouse; None = the whole shop, all locations add up. `share_ppm` is the share
-    in millionths, `max_shown` None without a limit.
-    """
-
-    name: str
-    account: str
-    sources: tuple[str, ...]
-    locations: Mapping[str, str] | None
-    safety_stock: int
-    share_ppm: int
-    max_shown: int | None
-
-    @property
-    def warehouses(self) -> tuple[str, ...]:
-        """All warehouses that this channel's listings can be in."""
-        return ("",) if self.locations is None else tuple(dict.fromkeys(self.locations.values()))
-
-    @property
-    def fingerprint(self) -> str:
-        """Tell apart plans that lead to different desired quantities."""
-        locations = None if self.locations is None else sorted(self.locations.items())
-        return repr((sorted(self.sources), locations, self.safety_stock, self.share_ppm, self.max_shown))
+    channel_id: int
+    text: str
+    planned: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,33 +58,45 @@ class Registry:
             session.commit()
         return {name: id_ for name, id_ in ids.items() if id_ is not None}
 
-    def register_channel(
-        self, plan: ChannelPlan, source_ids: Mapping[str, int], now: int
-    ) -> tuple[int, bool]:
-        """Make a configured channel known; return its id and whether its listings must be planned anew.
+    def register_channel(self, name: str, account: str, now: int) -> PlanInForce:
+        """Make a configured channel known; return its id, and the plan that it follows.
 
         A channel that comes back after having been absent starts uncertain: who knows what happened to its
         stock meanwhile.
         """
         with self._database.write() as connection, Session(connection) as session:
-            channel = session.exec(select(Channel).where(Channel.account == plan.account)).one_or_none()
+            channel = session.exec(select(Channel).where(Channel.account == account)).one_or_none()
             if channel is None:
-                channel = Channel(account=plan.account, name=plan.name, active=False)
+                channel = Channel(account=account, name=name, active=False)
                 session.add(channel)
                 session.flush()
             channel_id = channel.id or 0
             absent = not channel.active
-            stale = absent or channel.plan != plan.fingerprint
+            found = PlanInForce(channel_id, channel.plan, planned=channel.planned and not absent)
             session.commit()
         if absent:
             for _ in self.make_uncertain(channel_id, now):
                 pass
-        with self._database.write() as connection:
-            _replace_members(connection, channel_id, plan, source_ids)
-        # Until it is planned it follows no plan: a crash in the middle must not look like the old one.
-        following = {"plan": ""} if stale else {}
-        self._update_channel(channel_id, name=plan.name, active=True, **following)
-        return channel_id, stale
+        self._update_channel(channel_id, name=name, active=True, planned=found.planned)
+        return found
+
+    def source_ids(self, names: Sequence[str]) -> frozenset[int]:
+        """Give the ids of sources that are or were configured."""
+        with self._database.read() as connection, Session(connection) as session:
+            found = session.exec(select(Source).where(col(Source.name).in_(names)))
+            return frozenset(source.id for source in found if source.id is not None)
+
+    def plan_source(self, name: str) -> int:
+        """Give the id that records of edits are kept under; it is no source, and never active."""
+        with self._database.write() as connection, Session(connection) as session:
+            found = session.exec(select(Source).where(Source.name == name)).one_or_none()
+            if found is None:
+                found = Source(name=name, active=False)
+                session.add(found)
+                session.flush()
+            source_id = found.id or 0
+            session.commit()
+        return source_id
 
     def deactivate_others(self, channel_ids: Sequence[int]) -> None:
         """Note which channels are configured no longer."""
@@ -111,9 +105,9 @@ class Registry:
                 channel.active = False
             session.commit()
 
-    def planned(self, channel_id: int, plan: ChannelPlan) -> None:
-        """Note that all listings of the channel follow this plan."""
-        self._update_channel(channel_id, plan=plan.fingerprint)
+    def follow_plan(self, channel_id: int, plan: ChannelPlan, *, planned: bool) -> None:
+        """Note which plan is in force, and whether all listings of the channel follow it already."""
+        self._update_channel(channel_id, plan=plan.as_text(), planned=planned)
 
     def make_uncertain(
         self, channel_id: int, now: int, skus: Sequence[str] | None = None, *, ambiguous: bool = False
@@ -250,22 +244,3 @@ def _forget_imports(session: Session, source: Source) -> None:
     for entry in session.exec(query):
         entry.state = ImportState.SUPERSEDED
         entry.reason = "its source was not configured for a while"
-
-
-def _replace_members(
-    connection: Connection, channel_id: int, plan: ChannelPlan, source_ids: Mapping[str, int]
-) -> None:
-    for table in ("channel_source", "channel_location"):
-        connection.execute(text(f"DELETE FROM {table} WHERE channel_id = :id"), {"id": channel_id})
-    connection.execute(
-        text("INSERT INTO channel_source(channel_id, source_id) VALUES (:channel, :source)"),
-        [{"channel": channel_id, "source": source_ids[name]} for name in plan.sources],
-    )
-    if plan.locations:
-        connection.execute(
-            text("INSERT INTO channel_location(channel_id, location, warehouse) VALUES (:channel, :l, :w)"),
-            [
-                {"channel": channel_id, "l": location, "w": warehouse}
-                for location, warehouse in plan.locations.items()
-            ],
-        )

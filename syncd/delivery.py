@@ -18,7 +18,7 @@ from connectors.errors import (
 from state.database import Database
 from state.ledger import Ledger
 from state.records import Attempt, Push, PushEnd, Settlement
-from state.registry import ChannelPlan, Registry
+from state.registry import Registry
 from syncd.clock import Clock
 from syncd.core.blame import Blame
 from syncd.core.clock_offset import ClockOffset
@@ -38,7 +38,9 @@ class LaneParts:
     """What a lane works with."""
 
     channel_id: int
-    plan: ChannelPlan
+    name: str
+    warehouses: Callable[[], Sequence[str]]
+    """Gives those that its listings can be in, by the plan in force."""
     capabilities: Capabilities
     connector: Connector
     pacer: Pacer
@@ -61,7 +63,7 @@ class Delivery:
     def __init__(self, parts: LaneParts) -> None:
         """Start from what the state remembers: a pause that the marketplace asked for, held warehouses."""
         self._parts = parts
-        self._log = get_logger("delivery").bind(channel=parts.plan.name)
+        self._log = get_logger("delivery").bind(channel=parts.name)
         self._probe_at = self._read_holds()
         self._blame = Blame()
         self.clock_offset = ClockOffset()
@@ -74,9 +76,7 @@ class Delivery:
         """List the warehouses that may be pushed to: those not held, and those to be probed again."""
         now = self._parts.clock.monotonic()
         return [
-            warehouse
-            for warehouse in self._parts.plan.warehouses
-            if self._probe_at.get(warehouse, now) <= now
+            warehouse for warehouse in self._parts.warehouses() if self._probe_at.get(warehouse, now) <= now
         ]
 
     def _read_holds(self) -> dict[str, float]:
@@ -87,7 +87,7 @@ class Delivery:
 
     async def deliver(self, push: Push) -> ConnectorError | None:
         """Send one push and settle every row of it; return what it says against the channel as a whole."""
-        with bound(channel=self._parts.plan.name, push=push.id):
+        with bound(channel=self._parts.name, push=push.id):
             return await self._deliver(push)
 
     async def _deliver(self, push: Push) -> ConnectorError | None:
@@ -208,7 +208,7 @@ class Delivery:
             case TryLater() if error.retry_after is not None:
                 self._asked_to_wait(error.retry_after)
                 return error
-            case WarehouseRefused() if error.warehouse in self._parts.plan.warehouses:
+            case WarehouseRefused() if error.warehouse in self._parts.warehouses():
                 self._hold_warehouse(error)
             case BatchRefused() if len(attempts) == 1:
                 return self._refused_alone(error, attempts[0])
