@@ -176,9 +176,7 @@ def arithmetic(rules: RulesConfig, stock: int) -> str:
     return f"{text} = {_computed(rules, stock)}{below}"
 
 
-def _listing(
-    channel: ChannelConfig, record: ChannelRecord | None, place: Place, now: int
-) -> dict[str, Any]:
+def _listing(channel: ChannelConfig, record: ChannelRecord | None, place: Place, now: int) -> dict[str, Any]:
     """Tell how a listing stands; all is None where there is none."""
     listing = None if record is None else record.listings.get(place)
     hold = None if record is None else record.warehouse_holds.get(place[1])
