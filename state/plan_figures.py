@@ -9,7 +9,7 @@ from state.plans import PlanComparison
 
 
 class LargestChange(NamedTuple):
-    """One of a plan's largest changes. `before` None = a new listing; `after` None = it is not sold any more."""
+    """One of a plan's largest changes. `before` None = a new listing; `after` None = it is sold no longer."""
 
     units: int
     sku: str

@@ -23,7 +23,7 @@ class Run(Protocol):
 
 
 Decision = Callable[[str, Mapping[str, int], Sequence[RuleRow]], Iterable[tuple[str, int, bool]]]
-"""Says what a SKU shows, from its stock by warehouse and its own rules: warehouse, quantity, whether paused."""
+"""Says what a SKU shows, by its stock in each warehouse and its own rules: warehouse, quantity, pause."""
 
 
 class Wanted(NamedTuple):
@@ -39,7 +39,7 @@ class Wanted(NamedTuple):
 
 
 class Unwanted(NamedTuple):
-    """A listing that the channel should not have any more. `may_show`: what the marketplace may still show."""
+    """A listing that the channel should not have any more. `may_show`: what may be shown there still."""
 
     identifier: str
     warehouse: str

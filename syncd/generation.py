@@ -88,8 +88,8 @@ class Generation:
     async def finish_looks(self) -> None:
         """End the looks, and what people asked for; they have a bound to finish in. Lanes go on meanwhile."""
         self._begin_no_look()
-        lookers = (*self._app.feeds.values(), *self._app.planners.values())
-        idle = asyncio.gather(*(one.idle() for one in lookers))
+        feeds, planners = self._app.feeds.values(), self._app.planners.values()
+        idle = asyncio.gather(*(feed.idle() for feed in feeds), *(planner.idle() for planner in planners))
         under_way: set[asyncio.Future[Any]] = {idle, *self._asked}
         try:
             await asyncio.wait(under_way, timeout=FINISH_SECONDS)

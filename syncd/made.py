@@ -20,7 +20,7 @@ PACE_KEYS = frozenset({"rows_per_second", "requests_per_second", "burst"})
 
 
 def configured_warehouses(channel: ChannelConfig) -> tuple[str, ...]:
-    """Give the warehouses that a channel's listings can be in, as configured: another plan may be in force."""
+    """Give the warehouses that a channel's listings can be in, as configured: another may be in force."""
     return ("",) if channel.warehouses is None else tuple(dict.fromkeys(channel.warehouses.values()))
 
 
