@@ -654,7 +654,7 @@ def test_a_paused_listing_is_left_alone_and_counts_as_held(shop):
     assert shop.counts(3) == {"held": 1, "in_sync": 1}
     with shop.database.read() as connection:
         counts = reports.count_listings(connection, shop.channel, 3)
-        assert reports.count_listings_of(connection, shop.channel, ["A", "B"]) == (2, 1)
+        assert reports.count_listings_of(connection, shop.channel, ["A", "B"]) == (2, 1, 1)
     assert (counts.held, counts.paused) == (1, 1)
 
 
