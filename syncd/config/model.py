@@ -291,7 +291,7 @@ class ChannelConfig:
 
     `settings` is an instance of `plugin.settings`. `warehouses` maps a location to a warehouse; None =
     those of `locations`, or all, add up to one stock of the whole shop. `limits` are complete; `limits_set`
-    names those of them that a person set. Channels with the same `bucket` share one pace; None = one of its own.
+    names those of them that a person set. Channels with the same `bucket` share one pace.
     """
 
     name: str
