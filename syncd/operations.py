@@ -14,7 +14,7 @@ from syncd.audit import RECORDED, recorded
 from syncd.control import Tell
 from syncd.errors import WrongUsage
 from syncd.feeds import Feed
-from syncd.planner import Planner
+from syncd.planner import Planner, refused_plans
 from syncd.reconciling import Summary, Wish, channels_in_scope, reconcile
 from syncd.times import rfc3339
 
@@ -67,6 +67,7 @@ class Operations:
                 return {
                     "version": __version__,
                     "configuration": self._app.config.fingerprint,
+                    "plans_refused": refused_plans(self._app.planners),
                     "started_at": rfc3339(self._started_at),
                     "pid": os.getpid(),
                 }

@@ -5,11 +5,12 @@ transactions. What looks wrong is held for a person; what cannot be read changes
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from state.database import Database
+from state.followed_plans import edits_of
 from state.imports import Imports
 from state.plan_figures import LargestChange
 from state.plan_staging import PlanStaging
@@ -104,7 +105,7 @@ class Planner:
     @property
     def source_name(self) -> str:
         """What the records of edits name as their source."""
-        return f"plan of {self._channel.name}"
+        return edits_of(self._channel.name)
 
     def _planning(self, plan: ChannelPlan) -> Planning:
         source_ids = self._parts.registry.source_ids(plan.sources)
@@ -148,7 +149,7 @@ class Planner:
 
     async def _take(self, staging: PlanStaging) -> PlanVerdict:
         # The ids of sources are read here: the thread has no connection of the state's.
-        ids = self._parts.registry.source_ids(tuple(self._config.sources))
+        ids = self._parts.registry.source_ids(self._channel.sources)
         work = self._parts.blocking(lambda: self._compare(staging, ids))
         found = await see_out(work, staging.interrupt)
         if found.problems:
@@ -322,3 +323,9 @@ class Planner:
             largest=found.largest,
         )
         return self._parts.imports.record(entry, largest)
+
+
+def refused_plans(planners: Mapping[str, Planner]) -> dict[str, str]:
+    """Give what is wrong with what is configured of channels' plans, by their names: others are in force."""
+    failures = {name: planner.failure for name, planner in planners.items()}
+    return {name: failure for name, failure in failures.items() if failure is not None}
