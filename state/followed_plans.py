@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
+from state.dialect import BY_COMPONENT_INDEX, BY_IDENTIFIER_INDEX
 from state.planning import Basis, Decision, Planning
 from state.plans import BundleRow, ChannelPlan, ListedRow
 from state.reports import ChannelRow
@@ -64,14 +65,15 @@ def followed_plan(
         return None
     plan = ChannelPlan.from_text(text, name=channel.name, account=channel.account)
     planning = Planning(channel.id, plan, _source_ids(connection, plan), decide(plan))
-    components = _bundle_rows(connection, channel.id, "bundle_sku", sku)
-    bundles = _bundle_rows(connection, channel.id, "component_sku", sku)
+    components = _bundle_rows(connection, channel.id, "WHERE bundle_sku", sku)
+    bundles = _bundle_rows(connection, channel.id, f"{BY_COMPONENT_INDEX} WHERE component_sku", sku)
+    called = _listed_rows(connection, channel.id, f"{BY_IDENTIFIER_INDEX} WHERE identifier", sku)
     return FollowedPlan(
         plan=plan,
         planned=bool(planned),
         basis=planning.basis(run, sku),
-        listed=_listed_rows(connection, "sku = ?", channel.id, sku),
-        taken=_listed_rows(connection, "identifier = ? AND sku <> identifier", channel.id, sku),
+        listed=_listed_rows(connection, channel.id, "WHERE sku", sku),
+        taken=[row for row in called if row.sku != sku],
         components=components,
         parts=_parts(connection, channel.id, sku) if components else [],
         bundles=bundles[:MOST_BUNDLES],
@@ -99,18 +101,18 @@ def _source_ids(connection: Connection, plan: ChannelPlan) -> frozenset[int]:
     return frozenset(source_id for source_id, name in rows if name in plan.sources)
 
 
-def _bundle_rows(connection: Connection, channel_id: int, column: str, sku: str) -> list[BundleRow]:
+def _bundle_rows(connection: Connection, channel_id: int, matches: str, sku: str) -> list[BundleRow]:
     rows = connection.exec_driver_sql(
-        f"SELECT bundle_sku, component_sku, units, origin FROM bundle WHERE channel_id = ? AND {column} = ?",
-        (channel_id, sku),
+        f"SELECT bundle_sku, component_sku, units, origin FROM bundle {matches} = ? AND channel_id = ?",
+        (sku, channel_id),
     )
     return sorted(BundleRow(*row) for row in rows)
 
 
-def _listed_rows(connection: Connection, matches: str, *parameters: Any) -> list[ListedRow]:
-    # Sorted here: for ORDER BY the database would rather look through all rows of the channel.
+def _listed_rows(connection: Connection, channel_id: int, matches: str, sku: str) -> list[ListedRow]:
     rows = connection.exec_driver_sql(
-        f"SELECT sku, warehouse, identifier, origin FROM listed WHERE channel_id = ? AND {matches}", parameters
+        f"SELECT sku, warehouse, identifier, origin FROM listed {matches} = ? AND channel_id = ?",
+        (sku, channel_id),
     )
     return sorted((ListedRow(*row) for row in rows), key=lambda row: (row.warehouse, row.identifier))
 
