@@ -243,7 +243,7 @@ async def test_a_store_without_warehouses_takes_global_stock_only(client):
 
 
 async def test_each_identifier_reaches_its_product_and_an_unknown_one_fails_alone(client):
-    client.sandbox.tocobagus.listings.only([Listing("A"), Listing("B", "1", "2"), Listing("C", "2", "1")])
+    client.sandbox.tocobagus.listings.only(["A", Listing("B", "1", "2"), Listing("C", "2", "1")])
 
     answer = await client.update_stocks(
         [
