@@ -3,14 +3,13 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection
 from sqlmodel import Session, col, select
 
 from state.database import Database
-from state.dialect import REFUSED_INDEX, WAITING_INDEX
 from state.plans import ChannelPlan
 from state.records import ImportState, Pace
 from state.tables import Channel, Import, Source, WarehouseHold
+from state.waking import absolve, make_uncertain, wake
 
 SLICE_ROWS = 2_000
 """Rows that one transaction may touch: so long, and no longer, an intent may have to wait."""
@@ -112,78 +111,16 @@ class Registry:
     def make_uncertain(
         self, channel_id: int, now: int, skus: Sequence[str] | None = None, *, ambiguous: bool = False
     ) -> Iterator[int]:
-        """Let every listing (or the SKUs') be asserted anew; slice by slice, yield the rows touched.
-
-        `ambiguous`: requests that nothing is known of any more may still be under way.
-        """
-        where, parameters = "", []
-        if skus is not None:
-            where = f" AND sku IN ({', '.join('?' * len(skus))})"
-            parameters = list(skus)
-        after = ("", "")
-        while True:
-            with self._database.write() as connection:
-                keys = connection.exec_driver_sql(
-                    "SELECT sku, warehouse, attempt_id FROM listing"
-                    " WHERE channel_id = ? AND (sku, warehouse) > (?, ?)"
-                    f"{where} ORDER BY sku, warehouse LIMIT ?",
-                    (channel_id, *after, *parameters, SLICE_ROWS),
-                ).fetchall()
-                if not keys:
-                    return
-                connection.exec_driver_sql(
-                    "UPDATE listing SET changed_at = CASE WHEN changed THEN changed_at ELSE ? END,"
-                    " uncertain = 1, ambiguous = max(ambiguous, ?), refusal = NULL, not_before = NULL"
-                    " WHERE channel_id = ? AND sku = ? AND warehouse = ?",
-                    [(now, int(ambiguous), channel_id, sku, warehouse) for sku, warehouse, _ in keys],
-                )
-                _stay_uncertain(connection, [attempt for *_, attempt in keys])
-            after = (keys[-1][0], keys[-1][1])
-            yield len(keys)
+        """Let every listing (or the SKUs') be asserted anew, see `state.waking`."""
+        return make_uncertain(self._database, channel_id, now, skus, ambiguous=ambiguous, most=SLICE_ROWS)
 
     def wake(self, channel_id: int, skus: Sequence[str] | None = None) -> int:
         """Make listings that were refused or wait for a time due now; return how many."""
-        condition, parameters = "", []
-        if skus is not None:
-            condition = f" AND sku IN ({', '.join('?' * len(skus))})"
-            parameters = list(skus)
-        with self._database.write() as connection:
-            refused = connection.exec_driver_sql(
-                f"SELECT sku, warehouse, attempt_id FROM listing {REFUSED_INDEX}"
-                f" WHERE channel_id = ? AND refusal IS NOT NULL{condition}",
-                (channel_id, *parameters),
-            ).fetchall()
-            waiting = connection.exec_driver_sql(
-                f"SELECT sku, warehouse, attempt_id FROM listing {WAITING_INDEX}"
-                " WHERE channel_id = ? AND due = 1"
-                f" AND wait_until IS NOT NULL AND changed = 1 AND refusal IS NULL{condition}",
-                (channel_id, *parameters),
-            ).fetchall()
-            for rows, uncertain in ((refused, ", uncertain = 1"), (waiting, "")):
-                if rows:
-                    connection.exec_driver_sql(
-                        f"UPDATE listing SET refusal = NULL, not_before = NULL{uncertain}"
-                        " WHERE channel_id = ? AND sku = ? AND warehouse = ?",
-                        [(channel_id, sku, warehouse) for sku, warehouse, _ in rows],
-                    )
-            _stay_uncertain(connection, [attempt for *_, attempt in refused])
-        return len(refused) + len(waiting)
+        return wake(self._database, channel_id, skus)
 
     def absolve(self, channel_id: int, skus: Sequence[str], again: int) -> None:
-        """Take back that listings of these SKUs were refused: the cause was not theirs.
-
-        They are due `again` (ms since the epoch), so that others are tried before them.
-        """
-        with self._database.write() as connection:
-            for sku in skus:
-                connection.exec_driver_sql(
-                    "UPDATE listing SET refusal = NULL, not_before = ?, failures = 0"
-                    " WHERE channel_id = ? AND sku = ? AND refusal IS NOT NULL",
-                    (again, channel_id, sku),
-                )
-                connection.exec_driver_sql(
-                    "DELETE FROM failure WHERE channel_id = ? AND sku = ?", (channel_id, sku)
-                )
+        """Take back that listings of these SKUs were refused; they are due `again`."""
+        absolve(self._database, channel_id, skus, again)
 
     def hold_channel(self, channel_id: int, code: str, message: str, now: int) -> None:
         """Stop a channel until it is released."""
@@ -297,13 +234,6 @@ class Registry:
             for name, value in values.items():
                 setattr(channel, name, value)
             session.commit()
-
-
-def _stay_uncertain(connection: Connection, attempts: Sequence[int | None]) -> None:
-    """Let what is in flight be asserted anew even if that attempt turns out to have had no effect."""
-    in_flight = [(attempt,) for attempt in attempts if attempt is not None]
-    if in_flight:
-        connection.exec_driver_sql("UPDATE attempt SET was_uncertain = 1 WHERE id = ?", in_flight)
 
 
 def _forget_imports(session: Session, source: Source) -> None:

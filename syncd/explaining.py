@@ -9,16 +9,19 @@ from state.explaining import (
     LevelRow,
     ListingRow,
     ListingState,
+    Place,
     SkuRecord,
-    shown_quantity,
     state_of,
 )
 from state.past_levels import PastLevel
+from state.records import MAX_QUANTITY
 from syncd.config.model import ChannelConfig, Config, RulesConfig
+from syncd.naming import identifier_as_json
 from syncd.times import rfc3339
 
 WHOLE_SHOP = ("",)
 _PER_PERCENT = 10_000
+_MILLION = 1_000_000
 
 
 def warehouses_of(channel: ChannelConfig) -> tuple[str, ...]:
@@ -37,7 +40,7 @@ def explanation_of(
             {"source": held.source, "id": held.id, "name": held.name} for held in record.held_imports
         ],
         "channels": {
-            name: _channel(config.channels[name], record.channels.get(name), record.levels, now)
+            name: _channel(config.channels[name], sku, record.channels.get(name), record.levels, now)
             for name in names
         },
         "nearest": record.nearest,
@@ -74,9 +77,10 @@ def _past(past: PastLevel) -> dict[str, Any]:
 
 
 def _channel(
-    channel: ChannelConfig, record: ChannelRecord | None, levels: Sequence[LevelRow], now: int
+    channel: ChannelConfig, sku: str, record: ChannelRecord | None, levels: Sequence[LevelRow], now: int
 ) -> dict[str, Any]:
-    places = dict.fromkeys(warehouses_of(channel) if record is None else record.attempts)
+    nowhere = [(sku, warehouse) for warehouse in warehouses_of(channel)]
+    places = nowhere if record is None else list(record.attempts)
     row = None if record is None else record.channel
     paused = None if row is None or (row.paused_until or 0) <= now else row.paused_until
     hold = None
@@ -97,26 +101,29 @@ def _channel(
             for level in levels
             if (why := _left_out(channel, level)) is not None
         ],
-        "listings": [_place(channel, record, warehouse, levels, now) for warehouse in places],
+        "listings": [_place(channel, sku, record, place, levels, now) for place in places],
     }
 
 
 def _place(
     channel: ChannelConfig,
+    sku: str,
     record: ChannelRecord | None,
-    warehouse: str,
+    place: Place,
     levels: Sequence[LevelRow],
     now: int,
 ) -> dict[str, Any]:
-    """Tell all of one warehouse: what it has, what it should show, what was said to the marketplace."""
+    """Tell all of one listing: what it has, what it should show, what was said to the marketplace."""
+    identifier, warehouse = place
     stock = _stock(channel, [level for level in levels if _warehouse_of(channel, level) == warehouse])
-    listing = None if record is None else record.listings.get(warehouse)
+    listing = None if record is None else record.listings.get(place)
     planned = record is None or record.planned
     return {
         "warehouse": warehouse,
+        "identifier": identifier_as_json(sku, identifier),
         **stock,
         "plan": _plan(stock["computed"], None if listing is None else listing.desired, planned=planned),
-        **_listing(channel, record, warehouse, now),
+        **_listing(channel, record, place, now),
     }
 
 
@@ -156,9 +163,8 @@ def _stock(channel: ChannelConfig, counting: Sequence[LevelRow]) -> dict[str, An
 
 
 def _computed(rules: RulesConfig, stock: int) -> int:
-    return shown_quantity(
-        stock, safety_stock=rules.safety_stock, share_ppm=rules.share, max_shown=rules.max_shown
-    )
+    most = MAX_QUANTITY if rules.max_shown is None else rules.max_shown
+    return min(most, max(stock - rules.safety_stock, 0) * rules.share // _MILLION)
 
 
 def arithmetic(rules: RulesConfig, stock: int) -> str:
@@ -170,13 +176,11 @@ def arithmetic(rules: RulesConfig, stock: int) -> str:
     return f"{text} = {_computed(rules, stock)}{below}"
 
 
-def _listing(
-    channel: ChannelConfig, record: ChannelRecord | None, warehouse: str, now: int
-) -> dict[str, Any]:
+def _listing(channel: ChannelConfig, record: ChannelRecord | None, place: Place, now: int) -> dict[str, Any]:
     """Tell how a listing stands; all is None where there is none."""
-    listing = None if record is None else record.listings.get(warehouse)
-    hold = None if record is None else record.warehouse_holds.get(warehouse)
-    attempts = [] if record is None else record.attempts[warehouse]
+    listing = None if record is None else record.listings.get(place)
+    hold = None if record is None else record.warehouse_holds.get(place[1])
+    attempts = [] if record is None else record.attempts[place]
     held = record is not None and (record.channel.held_at is not None or hold is not None)
     state = None if listing is None else state_of(listing, held=held, now=now)
     in_sync = state is ListingState.IN_SYNC
@@ -185,6 +189,7 @@ def _listing(
         "confirmed": None if listing is None else listing.confirmed,
         "confirmed_at": None if listing is None else _time(listing.confirmed_at),
         "state": state,
+        "paused": listing is not None and listing.paused,
         "verified": in_sync and not channel.plugin.capabilities.asynchronous,
         **_reason(listing, state),
         "warehouse_hold": None

@@ -14,6 +14,7 @@ from state.records import Risk
 from syncd.app import App, World, open_app
 from syncd.config.model import Config
 from syncd.made import channel_pacer
+from syncd.naming import identifier_as_json
 from syncd.reconciling import Wish, channels_in_scope, import_as_json, read_sources, require_fresh
 
 MOST_CHANGES = 10
@@ -44,9 +45,13 @@ class ChannelPlan:
             "by_risk": {risk.name.lower(): count for risk, count in self.rows.items()},
             "requests": self.requests,
             "seconds": None if self.seconds is None else round(self.seconds, 3),
-            "largest_changes": [asdict(change) for change in self.largest],
+            "largest_changes": [_change(change) for change in self.largest],
             "hold": self.hold,
         }
+
+
+def _change(change: PlannedChange) -> dict[str, Any]:
+    return {**asdict(change), "identifier": identifier_as_json(change.sku, change.identifier)}
 
 
 @dataclass(frozen=True, slots=True)
