@@ -1,37 +1,16 @@
 # ruff: noqa: S101 - a test suite
-"""What every connector must hold, as a test class to subclass. Needs pytest; nothing imports it at run time.
-
-    class TestShopee(ConnectorConformance):
-        plugin = syncd_shopee.plugin
-        warehouses = ("7", "8")
-        ...
-
-A conftest.py beside it needs two things: `pytest.register_assert_rewrite("connectors.conformance")`, before
-that is imported, and a session fixture `anyio_backend` that returns "asyncio".
-"""
+"""The whole suite, for connectors; see `connectors.conformance`."""
 
 import asyncio
 import math
-import re
 import tomllib
 import traceback
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar
 
 import pytest
 from pydantic import ValidationError
 
-from connectors.contract import (
-    Answer,
-    Connector,
-    Grouping,
-    Identifier,
-    OutcomeKind,
-    Plugin,
-    Reason,
-    StockUpdate,
-    Surroundings,
-)
+from connectors.conformance.identifiers import IdentifierConformance
+from connectors.contract import OutcomeKind, Reason, StockUpdate, Surroundings
 from connectors.errors import ConnectorError, Throttled, TryLater
 
 _ODD_SKUS = (
@@ -49,74 +28,8 @@ _ODD_SKUS = (
 _LARGEST_QUANTITY = 2**31 - 1
 
 
-class ConnectorConformance:
+class ConnectorConformance(IdentifierConformance):
     """The contract, as tests. Each test has a marketplace of its own, empty, that works as documented."""
-
-    pytestmark: ClassVar = pytest.mark.anyio
-
-    plugin: ClassVar[Plugin[Any]]
-    warehouses: ClassVar[tuple[str, ...]]
-    """Two warehouses or more of the marketplace's (identifiers as in updates); "" alone where it has none."""
-
-    # What a subclass says.
-
-    def connect(self) -> Connector:
-        """A new connector to this test's marketplace; the first call also opens the marketplace."""
-        raise NotImplementedError
-
-    async def stock(self, warehouse: str) -> Mapping[str, int]:
-        """What the marketplace shows in this warehouse by SKU, once all it accepted has taken effect."""
-        raise NotImplementedError
-
-    def unlisted_sku(self) -> str:
-        """A SKU that the marketplace does not know; it must know every other one."""
-        raise NotImplementedError
-
-    def identifier(self, kind: str, sku: str) -> Identifier:
-        """What the marketplace knows the listing of this SKU of its own by; for each kind that is declared.
-
-        A test may ask before anything was pushed for that SKU; the marketplace knows it from then on.
-        """
-        if kind != "sku":
-            raise NotImplementedError(f"say which {kind} the listing of a SKU has")
-        return Identifier(kind, sku)
-
-    def unlisted_identifier(self, kind: str) -> Identifier:
-        """One of this kind that the marketplace does not know."""
-        if kind != "sku":
-            raise NotImplementedError(f"say which {kind} is not known")
-        return Identifier(kind, self.unlisted_sku())
-
-    def failing_connectors(self) -> Iterable[Connector]:
-        """Connectors to marketplaces out of order in different ways: each `push` fails as a whole."""
-        return ()
-
-    def secrets(self) -> Sequence[str]:
-        """What must never be shown."""
-        return ()
-
-    # What is done with it.
-
-    async def push(self, connector: Connector, *updates: StockUpdate) -> Answer:
-        """Push as the contract promises; the answer has one outcome for each update, in order."""
-        answer = await connector.push(updates)
-        assert [outcome.update for outcome in answer.outcomes] == list(updates)
-        assert answer.server_time is None or math.isfinite(answer.server_time)
-        return answer
-
-    def _accepted(self, answer: Answer) -> bool:
-        return all(outcome.kind is OutcomeKind.ACCEPTED for outcome in answer.outcomes)
-
-    def _batches(self, updates: Sequence[StockUpdate]) -> list[list[StockUpdate]]:
-        """As few calls as the declared grouping and size allow."""
-        capabilities = self.plugin.capabilities
-        size = capabilities.max_rows_per_request or capabilities.limits.rows_per_request
-        groups = [list(updates)]
-        if capabilities.grouping is Grouping.WAREHOUSE:
-            groups = [[u for u in updates if u.warehouse == w] for w in {u.warehouse for u in updates}]
-        return [group[i : i + size] for group in groups for i in range(0, len(group), size)]
-
-    # The tests.
 
     async def test_what_is_accepted_is_shown(self) -> None:
         """ACCEPTED means that the marketplace shows, or will show, this quantity."""
@@ -124,7 +37,7 @@ class ConnectorConformance:
 
         answer = await self.push(connector, *(StockUpdate(f"sku-{n}", warehouse, n) for n in range(5)))
 
-        assert self._accepted(answer)
+        assert self.accepted(answer)
         assert await self.stock(warehouse) == {f"sku-{n}": n for n in range(5)}
         await connector.aclose()
 
@@ -133,7 +46,7 @@ class ConnectorConformance:
         connector, warehouse = self.connect(), self.warehouses[0]
         for quantity in (7, 7, 3, 3):
             answer = await self.push(connector, StockUpdate("sku-1", warehouse, quantity))
-            assert self._accepted(answer)
+            assert self.accepted(answer)
             assert await self.stock(warehouse) == {"sku-1": quantity}
         await connector.aclose()
 
@@ -144,7 +57,7 @@ class ConnectorConformance:
 
         answer = await self.push(connector, *(StockUpdate(sku, warehouse, n) for sku, n in wanted.items()))
 
-        assert self._accepted(answer)
+        assert self.accepted(answer)
         assert await self.stock(warehouse) == wanted
         await connector.aclose()
 
@@ -178,8 +91,8 @@ class ConnectorConformance:
         skus = [*_ODD_SKUS, "x" * longest, "ü" * longest]
         updates = [StockUpdate(sku, warehouse, n) for n, sku in enumerate(skus)]
 
-        for batch in self._batches(updates):
-            assert self._accepted(await self.push(connector, *batch))
+        for batch in self.batches(updates):
+            assert self.accepted(await self.push(connector, *batch))
 
         assert await self.stock(warehouse) == {sku: n for n, sku in enumerate(skus)}
         await connector.aclose()
@@ -193,85 +106,12 @@ class ConnectorConformance:
             for column, warehouse in enumerate(self.warehouses)
         ]
 
-        for batch in self._batches(updates):
-            assert self._accepted(await self.push(connector, *batch))
+        for batch in self.batches(updates):
+            assert self.accepted(await self.push(connector, *batch))
 
         for warehouse in self.warehouses:
             shown = {update.sku: update.quantity for update in updates if update.warehouse == warehouse}
             assert await self.stock(warehouse) == shown
-        await connector.aclose()
-
-    async def test_listings_are_found_by_each_kind_of_identifier_in_one_request(self) -> None:
-        """One SKU may have several listings; its own name is then nobody's. Quantities find their listing."""
-        connector, warehouse = self.connect(), self.warehouses[0]
-        wanted = {"other": 1}
-        updates = [StockUpdate("other", warehouse, 1)]
-        for place, kind in enumerate(self.plugin.capabilities.identifier_kinds):
-            for number in range(2):
-                listing = f"{kind}-{number}"
-                wanted[listing] = 10 * place + number
-                identifier = self.identifier(kind, listing)
-                updates.append(StockUpdate("one", warehouse, wanted[listing], identifier))
-
-        for batch in self._batches(updates[::-1]):
-            assert self._accepted(await self.push(connector, *batch))
-
-        assert await self.stock(warehouse) == wanted
-        await connector.aclose()
-
-    async def test_a_listing_known_otherwise_has_a_quantity_in_each_warehouse(self) -> None:
-        """The warehouses of one identifier are kept apart, as those of a SKU are."""
-        for kind in self.plugin.capabilities.identifier_kinds:
-            connector, listing = self.connect(), f"of-{kind}"
-            identifier = self.identifier(kind, listing)
-            updates = [
-                StockUpdate("one", warehouse, number, identifier)
-                for number, warehouse in enumerate(self.warehouses)
-            ]
-
-            for batch in self._batches(updates):
-                assert self._accepted(await self.push(connector, *batch))
-
-            for number, warehouse in enumerate(self.warehouses):
-                assert (await self.stock(warehouse))[listing] == number
-            await connector.aclose()
-
-    async def test_skus_whose_names_are_exchanged_are_not_mixed_up(self) -> None:
-        """A marketplace's SKU may be the seller's name of something else."""
-        connector, warehouse = self.connect(), self.warehouses[0]
-        updates = [
-            StockUpdate("a", warehouse, 1, Identifier("sku", "b")),
-            StockUpdate("b", warehouse, 2, Identifier("sku", "a")),
-        ]
-
-        assert self._accepted(await self.push(connector, *updates))
-
-        assert await self.stock(warehouse) == {"b": 1, "a": 2}
-        await connector.aclose()
-
-    async def test_an_unknown_identifier_of_any_kind_is_rejected_alone(self) -> None:
-        """Each row gets its own verdict, by whatever it was named."""
-        connector, warehouse = self.connect(), self.warehouses[0]
-        kinds = self.plugin.capabilities.identifier_kinds
-        bad = [
-            StockUpdate("one", warehouse, place, self.unlisted_identifier(kind))
-            for place, kind in enumerate(kinds)
-        ]
-        good = [
-            StockUpdate("one", warehouse, place, self.identifier(kind, f"of-{kind}"))
-            for place, kind in enumerate(kinds)
-        ]
-        mixed = [update for pair in zip(bad, good, strict=True) for update in pair]
-
-        for updates in (mixed, mixed[::-1]):
-            outcomes = {o.update: o for o in (await self.push(connector, *updates)).outcomes}
-            assert {outcomes[update].kind for update in good} == {OutcomeKind.ACCEPTED}
-            for update in bad:
-                assert outcomes[update].kind is OutcomeKind.REJECTED
-                assert outcomes[update].reason is Reason.NOT_LISTED
-                assert outcomes[update].message
-
-        assert await self.stock(warehouse) == {f"of-{kind}": place for place, kind in enumerate(kinds)}
         await connector.aclose()
 
     async def test_a_full_request_is_answered_row_by_row(self) -> None:
@@ -281,7 +121,7 @@ class ConnectorConformance:
         size = capabilities.max_rows_per_request or capabilities.limits.rows_per_request
         updates = [StockUpdate(f"sku-{n}", warehouse, n) for n in range(size)]
 
-        assert self._accepted(await self.push(connector, *updates))
+        assert self.accepted(await self.push(connector, *updates))
         assert len(await self.stock(warehouse)) == size
         await connector.aclose()
 
@@ -295,7 +135,7 @@ class ConnectorConformance:
 
         answers = await asyncio.gather(*calls)
 
-        assert all(self._accepted(answer) for answer in answers)
+        assert all(self.accepted(answer) for answer in answers)
         assert len(await self.stock(warehouse)) == 2 * len(calls)
         await connector.aclose()
 
@@ -340,19 +180,6 @@ class ConnectorConformance:
         assert limits.timeout > 0
         if capabilities.rows_are_counted:
             assert limits.rows_per_request <= limits.burst
-
-    def test_the_declared_identifiers_make_sense(self) -> None:
-        """Listings are known by their SKU if by nothing else, and each kind's form fits what there is."""
-        capabilities = self.plugin.capabilities
-        kinds = capabilities.identifier_kinds
-
-        assert "sku" in kinds
-        assert len(set(kinds)) == len(kinds)
-        assert all(kind and kind.isprintable() and " " not in kind for kind in kinds)
-        assert capabilities.identifier_forms.keys() <= set(kinds)
-        for kind, form in capabilities.identifier_forms.items():
-            for identifier in (self.identifier(kind, "sku-1"), self.unlisted_identifier(kind)):
-                assert re.fullmatch(form, identifier.value)
 
     def test_settings_are_frozen_and_refuse_unknown_keys(self) -> None:
         """A misspelt key is an error, not a default."""
