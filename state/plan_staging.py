@@ -13,7 +13,7 @@ from typing import Any, Final, Self
 
 from state import dialect
 from state.plan_figures import Figures, LargestChange
-from state.planning import Outlook, Planning, Scope
+from state.planning import Outlook, Planning, Scope, Unwanted, Wanted
 from state.plans import PlanComparison, PlanRows
 from state.registry import SLICE_ROWS
 
@@ -50,7 +50,8 @@ class PlanStaging:
             "CREATE INDEX temp.staged_identifier ON listed (channel_id, identifier)",
             "CREATE INDEX temp.staged_component ON bundle (channel_id, component_sku)",
             "CREATE TEMP TABLE touched (sku TEXT PRIMARY KEY) WITHOUT ROWID",
-            "CREATE TEMP TABLE changed (sku TEXT NOT NULL, danger INTEGER NOT NULL)",
+            f"CREATE TEMP TABLE wanted ({', '.join(Wanted._fields)}, danger)",
+            "CREATE TEMP TABLE unwanted (identifier, warehouse, sku, desired, may_show)",
             "BEGIN",
         ):
             self._connection.execute(statement)
@@ -167,20 +168,25 @@ class PlanStaging:
         return figures.comparison(listings, shown, units), largest
 
     def _touched_scopes(self) -> Iterator[Scope]:
-        for skus in self._in_slices("SELECT sku FROM touched ORDER BY sku"):
-            yield Scope.of(skus)
+        for rows in self._in_slices("SELECT sku FROM touched ORDER BY sku"):
+            yield Scope.of(sku for (sku,) in rows)
 
     def _note_changed(self, outlook: Outlook) -> None:
         self._connection.executemany(
-            "INSERT INTO changed VALUES (?, ?)",
-            [(one.sku, _danger(one.before, one.desired)) for one in outlook.wanted]
-            + [(one.sku, 2) for one in outlook.unwanted],
+            "INSERT INTO wanted VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            [(*one, _danger(one.before, one.desired)) for one in outlook.wanted],
         )
+        self._connection.executemany("INSERT INTO unwanted VALUES (?, ?, ?, ?, ?)", outlook.unwanted)
 
-    def changed_skus(self) -> Iterator[list[str]]:
-        """Give the SKUs whose listings change, in slices, the dangerous direction first."""
-        query = "SELECT sku FROM changed GROUP BY sku ORDER BY min(danger), sku"
-        yield from self._in_slices(query)
+    def wanted(self) -> Iterator[list[Wanted]]:
+        """Give the listings that are to be new or different, in slices, the dangerous direction first."""
+        for rows in self._in_slices(f"SELECT {', '.join(Wanted._fields)} FROM wanted ORDER BY danger, rowid"):
+            yield [Wanted(*row) for row in rows]
+
+    def unwanted(self) -> Iterator[list[Unwanted]]:
+        """Give the listings that are to be forgotten, in slices."""
+        for rows in self._in_slices("SELECT identifier, warehouse, sku, desired, may_show FROM unwanted"):
+            yield [Unwanted(*row) for row in rows]
 
     def row_changes(self) -> Iterator[tuple[str, list[tuple[Any, ...]]]]:
         """Give what makes the rows in force these rows: statements, each with a slice of parameters."""
@@ -205,10 +211,10 @@ class PlanStaging:
         while rows := cursor.fetchmany(SLICE_ROWS):
             yield statement, [(self._channel_id, *row) for row in rows]
 
-    def _in_slices(self, query: str) -> Iterator[list[str]]:
+    def _in_slices(self, query: str) -> Iterator[list[Any]]:
         cursor = self._connection.execute(query)
         while rows := cursor.fetchmany(SLICE_ROWS):
-            yield [sku for (sku,) in rows]
+            yield rows
 
     def _run(self, sql: str, parameters: tuple[Any, ...]) -> Any:
         return self._connection.execute(sql, parameters)

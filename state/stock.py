@@ -12,9 +12,6 @@ from state.records import Refusal
 from state.registry import SLICE_ROWS
 from state.staging import StockChange
 
-MOST_MEANWHILE = 50_000
-"""Beyond so many SKUs, what was planned while a plan was changed is not remembered one by one."""
-
 _STORE_STOCK = (
     "INSERT INTO stock(sku, location, source_id, quantity, import_id, line, missed)"
     " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT(sku, location) DO UPDATE SET"
@@ -60,7 +57,7 @@ class StockBook:
         self._database = database
         self.plannings = plannings
         self._meanwhile: dict[int, set[str]] = {}
-        self._gone: dict[int, list[Unwanted]] = {}
+        self._following: set[int] = set()
         self._left_showing: dict[int, int] = {}
         self.keep_past = True
         """Whether what a stock level was is remembered when it changes: not where the disk is nearly full."""
@@ -80,10 +77,17 @@ class StockBook:
                 ],
             )
             for channel_id, planning in self.plannings.items():
-                touched = planning.with_bundles(connection.exec_driver_sql, skus)
-                if channel_id in self._meanwhile:
-                    self._meanwhile[channel_id].update(touched)
-                self._plan(connection, planning, Scope.of(touched), now)
+                self._plan_touched(connection, channel_id, planning, skus, now)
+
+    def _plan_touched(
+        self, connection: Connection, channel_id: int, planning: Planning, skus: set[str], now: int
+    ) -> None:
+        """Plan what follows from these SKUs; while the channel's plan is being changed, when that is done."""
+        if channel_id not in self._following:
+            skus = planning.with_bundles(connection.exec_driver_sql, skus)
+            self._plan(connection, planning, Scope.of(skus), now)
+        if channel_id in self._meanwhile:
+            self._meanwhile[channel_id].update(skus)
 
     def watch(self, channel_id: int) -> None:
         """Remember from now on what is planned for a channel: another plan for it is being looked at."""
@@ -92,40 +96,60 @@ class StockBook:
     def unwatch(self, channel_id: int) -> None:
         """Remember that no longer."""
         self._meanwhile.pop(channel_id, None)
+        self._following.discard(channel_id)
 
     def follow(self, planning: Planning) -> None:
-        """Plan by another plan from now on. What it changes is to be planned, then `finish` called."""
+        """Begin to follow another plan: `store_rows`, `store_planned`, `forget`, then `finish`.
+
+        Until it is finished, no listing of the channel is planned by half of the one and half of the other.
+        """
         self.plannings[planning.channel_id] = planning
-        self._gone[planning.channel_id] = []
+        self._following.add(planning.channel_id)
 
     def store_rows(self, statement: str, parameters: Sequence[tuple[Any, ...]]) -> None:
         """Store a slice of what `PlanStaging.row_changes` gives."""
         with self._database.write() as connection:
             connection.exec_driver_sql(statement, list(parameters))
 
-    def plan_skus(self, channel_id: int, skus: Sequence[str], now: int) -> None:
-        """Plan the listings of these SKUs, as many as one transaction may touch."""
-        self._plan_slice(self.plannings[channel_id], Scope.of(skus), now)
+    def store_planned(self, channel_id: int, wanted: Sequence[Wanted], now: int) -> None:
+        """Store a slice of `PlanStaging.wanted`, except where other stock has come since `watch`."""
+        meanwhile = self._meanwhile[channel_id]
+        planning = self.plannings[channel_id]
+        with self._database.write() as connection:
+            self._store_listings(
+                connection, planning, [one for one in wanted if one.sku not in meanwhile], now
+            )
 
     def finish(self, channel_id: int, now: int) -> Iterator[int]:
-        """Plan again what was planned since `watch`, perhaps by the old plan; forget what is not sold now.
+        """Plan what other stock has come for since `watch`; slice by slice, yield how many SKUs are left."""
+        planning = self.plannings[channel_id]
+        meanwhile = self._meanwhile.pop(channel_id)
+        with self._database.read() as connection:
+            left = sorted(planning.with_bundles(connection.exec_driver_sql, meanwhile))
+        self._following.discard(channel_id)
+        gone: list[Unwanted] = []
+        while left:
+            gone += self._plan_slice(planning, Scope.of(left[:SLICE_ROWS]), now)
+            left = left[SLICE_ROWS:]
+            yield len(left)
+        self.forget(channel_id, gone)
 
-        Slice by slice, yields the listings touched.
-        """
-        meanwhile = sorted(self._meanwhile.pop(channel_id, ()))
-        if len(meanwhile) > MOST_MEANWHILE:
-            yield from self._plan_all(channel_id, now)
-        else:
-            for start in range(0, len(meanwhile), SLICE_ROWS):
-                skus = meanwhile[start : start + SLICE_ROWS]
-                yield self._plan_slice(self.plannings[channel_id], Scope.of(skus), now)
-        yield from self._forget(channel_id)
-
-    def plan_anew(self, channel_id: int, now: int) -> Iterator[int]:
-        """Plan all listings of a channel from nothing, and forget what it should not have; see `finish`."""
-        self._gone[channel_id] = []
-        yield from self._plan_all(channel_id, now)
-        yield from self._forget(channel_id)
+    def forget(self, channel_id: int, unwanted: Sequence[Unwanted]) -> None:
+        """Forget a slice of listings, but those that are in flight, or show another SKU by now."""
+        keys = [(channel_id, one.identifier, one.warehouse, one.sku) for one in unwanted]
+        left = sum(one.may_show > 0 for one in unwanted)
+        self._left_showing[channel_id] = self._left_showing.get(channel_id, 0) + left
+        if not keys:
+            return
+        condition = "channel_id = ? AND identifier = ? AND warehouse = ? AND sku = ?"
+        with self._database.write() as connection:
+            connection.exec_driver_sql(f"DELETE FROM listing WHERE {condition} AND attempt_id IS NULL", keys)
+            connection.exec_driver_sql(
+                f"DELETE FROM failure WHERE {condition} AND NOT EXISTS (SELECT 1 FROM listing l"
+                " WHERE l.channel_id = failure.channel_id AND l.identifier = failure.identifier"
+                " AND l.warehouse = failure.warehouse)",
+                keys,
+            )
 
     def take_left_showing(self, channel_id: int) -> int:
         """Tell, once, how many listings were forgotten that the marketplace may still show stock for."""
@@ -136,38 +160,33 @@ class StockBook:
         taken, self._uncarriable = self._uncarriable, {}
         return taken
 
-    def _plan_all(self, channel_id: int, now: int) -> Iterator[int]:
-        planning = self.plannings[channel_id]
-        with self._database.read() as reading:
-            scopes = list(planning.slices(reading.exec_driver_sql, SLICE_ROWS))
-        for scope in scopes:
-            yield self._plan_slice(planning, scope, now)
-
-    def _plan_slice(self, planning: Planning, scope: Scope, now: int) -> int:
+    def _plan_slice(self, planning: Planning, scope: Scope, now: int) -> list[Unwanted]:
         with self._database.write() as connection:
-            unwanted, changed = self._plan(connection, planning, scope, now)
-        self._gone[planning.channel_id] += unwanted
-        return changed
+            return self._plan(connection, planning, scope, now)
 
-    def _plan(
-        self, connection: Connection, planning: Planning, scope: Scope, now: int
-    ) -> tuple[list[Unwanted], int]:
+    def _plan(self, connection: Connection, planning: Planning, scope: Scope, now: int) -> list[Unwanted]:
         outlook = planning.outlook(connection.exec_driver_sql, scope)
-        if outlook.wanted:
-            doubtful = int(self._database.doubtful)
-            connection.exec_driver_sql(
-                _STORE_LISTING,
-                [
-                    (
-                        planning.channel_id, one.identifier, one.warehouse, one.sku,
-                        one.desired, one.desired, one.paused, now, doubtful,
-                        Refusal.NOT_LISTED if _is_too_long(one, planning) else None,
-                    )
-                    for one in outlook.wanted
-                ],
-            )  # fmt: skip
-            self._note_uncarriable(connection, planning, outlook.wanted, now)
-        return outlook.unwanted, len(outlook.wanted)
+        self._store_listings(connection, planning, outlook.wanted, now)
+        return outlook.unwanted
+
+    def _store_listings(
+        self, connection: Connection, planning: Planning, wanted: Sequence[Wanted], now: int
+    ) -> None:
+        if not wanted:
+            return
+        doubtful = int(self._database.doubtful)
+        connection.exec_driver_sql(
+            _STORE_LISTING,
+            [
+                (
+                    planning.channel_id, one.identifier, one.warehouse, one.sku,
+                    one.desired, one.desired, one.paused, now, doubtful,
+                    Refusal.NOT_LISTED if _is_too_long(one, planning) else None,
+                )
+                for one in wanted
+            ],
+        )  # fmt: skip
+        self._note_uncarriable(connection, planning, wanted, now)
 
     def _note_uncarriable(
         self, connection: Connection, planning: Planning, wanted: Iterable[Wanted], now: int
@@ -192,28 +211,6 @@ class StockBook:
             ],
         )  # fmt: skip
         self._uncarriable.setdefault(channel_id, []).extend(one.sku for one in long)
-
-    def _forget(self, channel_id: int) -> Iterator[int]:
-        """Forget listings, but those that are in flight, or show another SKU by now."""
-        gone = self._gone.pop(channel_id)
-        self._left_showing[channel_id] = sum(one.may_show > 0 for one in gone)
-        for start in range(0, len(gone), SLICE_ROWS):
-            keys = [
-                (channel_id, one.identifier, one.warehouse, one.sku)
-                for one in gone[start : start + SLICE_ROWS]
-            ]
-            with self._database.write() as connection:
-                condition = "channel_id = ? AND identifier = ? AND warehouse = ? AND sku = ?"
-                connection.exec_driver_sql(
-                    f"DELETE FROM listing WHERE {condition} AND attempt_id IS NULL", keys
-                )
-                connection.exec_driver_sql(
-                    f"DELETE FROM failure WHERE {condition} AND NOT EXISTS (SELECT 1 FROM listing l"
-                    " WHERE l.channel_id = failure.channel_id AND l.identifier = failure.identifier"
-                    " AND l.warehouse = failure.warehouse)",
-                    keys,
-                )
-            yield len(keys)
 
 
 def _is_too_long(listing: Wanted, planning: Planning) -> bool:

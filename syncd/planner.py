@@ -237,13 +237,17 @@ class Planner:
         parts, plan = self._parts, found.candidate.plan
         if approved is None:
             self._supersede_held("edited since")
+        self._in_force = PlanInForce(self.channel_id, plan.as_text(), planned=False)
         parts.registry.follow_plan(self.channel_id, plan, planned=False)
         parts.book.follow(found.planning)
         await self._store_rows(staging)
-        skus = staging.changed_skus()
-        while some := await self._next(skus, staging):
-            parts.book.plan_skus(self.channel_id, some, parts.clock.now())
+        wanted, unwanted = staging.wanted(), staging.unwanted()
+        while listings := await self._next(wanted, staging):
+            parts.book.store_planned(self.channel_id, listings, parts.clock.now())
             parts.applied()
+            await asyncio.sleep(0)
+        while gone := await self._next(unwanted, staging):
+            parts.book.forget(self.channel_id, gone)
             await asyncio.sleep(0)
         for _ in parts.book.finish(self.channel_id, parts.clock.now()):
             parts.applied()

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field, ValidationInfo, field_validator, model_va
 
 from connectors.contract import Limits, Plugin
 from syncd.config.alerts import AlertsConfig
+from syncd.config.rules import RulesConfig, RuleTable
 from syncd.config.server import ServerConfig
 from syncd.config.table import Table
 from syncd.config.values import (
@@ -22,7 +23,6 @@ from syncd.config.values import (
     Schedule,
     Seconds,
     SecondsOrOff,
-    Share,
     Texts,
 )
 from syncd.core.name_times import TimeInName
@@ -242,17 +242,6 @@ class LimitsTable(Table):
     """Channels that name the same one share their pace."""
 
 
-class RulesConfig(Table):
-    """Quantity shown = min(max_shown, floor((stock - safety_stock) x share)), never below 0."""
-
-    safety_stock: int = Field(default=0, ge=0, le=_MOST_UNITS)
-    """Units that are never shown."""
-    share: Share = PARTS_PER_MILLION
-    """Of what is left after the safety stock."""
-    max_shown: int | None = Field(default=None, ge=0, le=_MOST_UNITS)
-    """The most that is ever shown."""
-
-
 class ChannelTable(Table):
     """The keys that every channel may have, whatever its connector."""
 
@@ -269,7 +258,7 @@ class ChannelTable(Table):
     """How long a request that was never answered may still take effect: so long after their next positive
     answer its rows are pushed once more."""
     limits: LimitsTable = LimitsTable()
-    rules: RulesConfig = RulesConfig()
+    rules: RuleTable = RuleTable()
 
     @field_validator("warehouses", mode="before")
     @classmethod
@@ -310,7 +299,7 @@ class ChannelConfig:
     limits_set: frozenset[str] = frozenset()
     bucket: str | None = None
     warehouses: Mapping[str, str] | None = None
-    rules: RulesConfig = field(default_factory=RulesConfig)
+    rules: RuleTable = field(default_factory=RuleTable)
     reassert_after: float = 600.0
     enabled: bool = True
 
@@ -335,6 +324,7 @@ class Config:
     history: HistoryConfig = field(default_factory=HistoryConfig)
     sources: Mapping[str, SourceConfig] = field(default_factory=dict)
     channels: Mapping[str, ChannelConfig] = field(default_factory=dict)
+    rules: RulesConfig = field(default_factory=RulesConfig)
     reconcile: ReconcileConfig = field(default_factory=ReconcileConfig)
     alerts: AlertsConfig = field(default_factory=AlertsConfig)
     warnings: tuple[str, ...] = ()

@@ -41,7 +41,7 @@ SIGNED = {
 
 
 def read(response, sent):
-    return wire.read_stock_answer(response, sent, wire.group_by_sku(sent), NOW)
+    return wire.read_stock_answer(response, sent, wire.group_by_identifier(sent), NOW)
 
 
 def kinds(response, sent):
@@ -94,13 +94,13 @@ def test_a_request_without_body_is_signed_with_the_hash_of_nothing():
 
 
 def test_a_stock_of_the_whole_shop_has_no_warehouses():
-    entries = wire.group_by_sku([StockUpdate("SKU-GRY-XL", "", 200)])
+    entries = wire.group_by_identifier([StockUpdate("SKU-GRY-XL", "", 200)])
 
     assert wire.stock_body(entries) == b'{"items":[{"sku":"SKU-GRY-XL","stock":200}]}'
 
 
 def test_the_warehouses_of_a_sku_share_one_item():
-    entries = wire.group_by_sku(
+    entries = wire.group_by_identifier(
         [StockUpdate("x", "wh_1", 8), StockUpdate("y", "wh_1", 0), StockUpdate("x", "wh_2", 12)]
     )
 
@@ -115,7 +115,7 @@ def test_the_warehouses_of_a_sku_share_one_item():
 @pytest.mark.parametrize("warehouses", [("", "wh_1"), ("wh_1", ""), ("", ""), ("wh_1", "wh_1")])
 def test_contradicting_updates_of_a_sku_are_the_callers_fault(warehouses):
     with pytest.raises(ValueError, match="contradicting"):
-        wire.group_by_sku([StockUpdate("x", warehouse, 1) for warehouse in warehouses])
+        wire.group_by_identifier([StockUpdate("x", warehouse, 1) for warehouse in warehouses])
 
 
 def test_the_documented_answer_is_correlated_by_row_index_alone(answered, document, updates):
