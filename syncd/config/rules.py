@@ -170,7 +170,7 @@ def check_rules(
     tables: list[tuple[KeyPath, RuleTable]] = [(("rules",), common)]
     tables += [(("channels", name, "rules"), rules) for name, rules in channels.items()]
     for number, rule in enumerate(common.for_):
-        path = ("rules", "for", str(number))
+        path: KeyPath = ("rules", "for", str(number))
         tables.append((path, rule))
         for name in rule.channels or ():
             if name not in channels:

@@ -71,4 +71,4 @@ def _locations(plan: ChannelPlan) -> Iterable[str] | None:
 def _counts(plan: ChannelPlan, place: str | None) -> bool:
     """Tell whether a channel counts a location; None = one that no channel names."""
     locations = _locations(plan)
-    return locations is None or place in locations
+    return locations is None or (place is not None and place in locations)
