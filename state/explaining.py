@@ -9,9 +9,10 @@ from sqlalchemy import Connection
 from state import reports
 from state.by_sku import CALLED, of_skus, these_skus
 from state.database import Reader
-from state.followed_plans import Decide, FollowedPlan, HeldEdit, followed_plan, held_edit
+from state.followed_plans import Decide, FollowedPlan, followed_plan
 from state.nearest import nearest_skus
 from state.past_levels import LINE, PastLevel, past_levels
+from state.plan_standing import HeldPlan, RefusedPlan, held_plans, refused_plans
 from state.records import Refusal, Risk
 from state.reports import ChannelRow
 
@@ -132,17 +133,25 @@ class _Extent:
 class ChannelRecord:
     """What is remembered of one SKU on one channel.
 
-    `followed` None = it follows no plan yet. `held_edit`: of its plan. `warehouse_holds`: code, message and
+    `followed` None = it follows no plan yet. `held`, `refused`: what is configured
+    instead, where it is. `warehouse_holds`: code, message and
     since when, by warehouse. `attempts`: of each listing that there is or should be; where a warehouse has
     none, all of the SKU there.
     """
 
     channel: ChannelRow
     followed: FollowedPlan | None
-    held_edit: HeldEdit | None
     warehouse_holds: dict[str, tuple[str, str, int]]
     listings: dict[Place, ListingRow]
     attempts: dict[Place, list[AttemptRow]]
+    held: HeldPlan | None = None
+    refused: RefusedPlan | None = None
+
+    @property
+    def knows_it(self) -> bool:
+        """Whether anything of the channel names the SKU."""
+        named = self.followed is not None and self.followed.names_it
+        return named or bool(self.listings) or any(self.attempts.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,9 +165,8 @@ class SkuRecord:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nobody knows the SKU: no source, no listing, no attempt that is remembered."""
-        on_channels = any(one.listings or any(one.attempts.values()) for one in self.channels.values())
-        return not self.levels and not on_channels
+        """Whether nobody knows the SKU: no source, no plan, no listing, no attempt that is remembered."""
+        return not self.levels and not any(one.knows_it for one in self.channels.values())
 
 
 def state_of(listing: ListingRow, *, held: bool, now: int) -> ListingState:
@@ -196,8 +204,13 @@ def read_sku(
     extent = _Extent(attempts, past, since)
     with reader.read() as connection:
         levels = _levels(connection, sku, extent)
+        held, refused = held_plans(connection), refused_plans(connection)
         channels = {
-            row.name: _channel(connection, row, sku, decide, extent)
+            row.name: replace(
+                _channel(connection, row, sku, decide, extent),
+                held=held.get(row.name),
+                refused=refused.get(row.name),
+            )
             for row in reports.channels(connection)
             if row.name in names
         }
@@ -223,7 +236,6 @@ def _channel(
     return ChannelRecord(
         channel,
         followed,
-        held_edit(connection, channel.name),
         {
             warehouse: (code, message, since)
             for warehouse, code, message, since in reports.warehouse_holds(connection, channel.id)

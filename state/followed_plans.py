@@ -26,14 +26,6 @@ class PartLevel(NamedTuple):
     quantity: int
 
 
-class HeldEdit(NamedTuple):
-    """An edit of the plan that waits for a person: the record of it."""
-
-    id: int
-    name: str
-    reason: str
-
-
 @dataclass(frozen=True, slots=True)
 class FollowedPlan:
     """A plan in force, and what it says of one SKU.
@@ -53,6 +45,11 @@ class FollowedPlan:
     parts: list[PartLevel]
     bundles: list[BundleRow]
     bundle_count: int
+
+    @property
+    def names_it(self) -> bool:
+        """Whether a row of the plan names the SKU."""
+        return bool(self.basis.rules or self.listed or self.components or self.bundles)
 
 
 def followed_plan(
@@ -79,21 +76,6 @@ def followed_plan(
         bundles=bundles[:MOST_BUNDLES],
         bundle_count=len(bundles),
     )
-
-
-def edits_of(channel: str) -> str:
-    """Give the name under which edits of a channel's plan are recorded, beside the sources' imports."""
-    return f"plan of {channel}"
-
-
-def held_edit(connection: Connection, channel: str) -> HeldEdit | None:
-    """Give the edit of a channel's plan that is held."""
-    row = connection.exec_driver_sql(
-        "SELECT i.id, i.name, i.reason FROM source s JOIN import i ON i.source_id = s.id AND i.state = 'held'"
-        " WHERE s.name = ? ORDER BY i.id DESC LIMIT 1",
-        (edits_of(channel),),
-    ).fetchone()
-    return None if row is None else HeldEdit(*row)
 
 
 def _source_ids(connection: Connection, plan: ChannelPlan) -> frozenset[int]:

@@ -18,7 +18,7 @@ from state.followed_plans import FollowedPlan
 from state.past_levels import PastLevel
 from syncd.config.model import ChannelConfig, Config
 from syncd.naming import identifier_as_json
-from syncd.plan_edits import Edits, edit_of
+from syncd.plan_edits import edit_of
 from syncd.plan_steps import (
     arithmetic,
     bundle_as_json,
@@ -32,8 +32,6 @@ from syncd.plan_steps import (
     warehouse_of,
 )
 from syncd.times import rfc3339
-
-NOTHING_TOLD = Edits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +63,17 @@ def explanation_of(
     names: Sequence[str],
     now: int,
     *,
-    edits: Edits = NOTHING_TOLD,
+    reloaded: bool = True,
 ) -> dict[str, Any]:
     """Tell what follows from what, from the sources to the marketplaces' answers, on the channels named.
 
     What is told is the plan in force; where another one is configured, that is told too.
+    `reloaded`: see `edit_of`.
     """
     channels = {}
     for name in names:
         channel, on_channel = config.channels[name], record.channels.get(name)
-        edit = edit_of(config, channel, on_channel, sku, edits)
+        edit = edit_of(config, channel, on_channel, sku, reloaded=reloaded)
         channels[name] = _channel(_View(channel, on_channel, sku, record.levels, edit, now))
     return {
         "sku": sku,

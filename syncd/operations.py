@@ -14,7 +14,7 @@ from syncd.audit import RECORDED, recorded
 from syncd.control import Tell
 from syncd.errors import WrongUsage
 from syncd.feeds import Feed
-from syncd.planner import Planner, refused_plans
+from syncd.planner import Planner
 from syncd.reconciling import Summary, Wish, channels_in_scope, reconcile
 from syncd.times import rfc3339
 
@@ -67,7 +67,6 @@ class Operations:
                 return {
                     "version": __version__,
                     "configuration": self._app.config.fingerprint,
-                    "plans_refused": refused_plans(self._app.planners),
                     "started_at": rfc3339(self._started_at),
                     "pid": os.getpid(),
                 }
@@ -132,7 +131,7 @@ class Operations:
     async def _look_again(self, entry: Import) -> dict[str, Any]:
         name = self._app.imports.source_name(entry.source_id)
         looker = self._looker(name)
-        await looker.look()
+        await looker.look(thoroughly=True) if isinstance(looker, Planner) else await looker.look()
         after = self._app.imports.get(entry.id or 0)
         return {
             "id": entry.id,

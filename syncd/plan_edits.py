@@ -1,50 +1,43 @@
 """What is configured of a channel's plan, and not in force: why it waits."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from state.explaining import ChannelRecord
 from state.followed_plans import FollowedPlan
+from state.plan_standing import RefusedPlan
 from state.plans import ChannelPlan
 from syncd.config.model import ChannelConfig, Config
 from syncd.config.rules import ORIGIN, channel_rules, own_rules
 
 
-@dataclass(frozen=True, slots=True)
-class Edits:
-    """What the daemon that runs knows of edits; without one, nothing.
-
-    `reloaded`: it runs with the configuration as it is now. `refused`: by channel, what is wrong with what is
-    configured of its plan.
-    """
-
-    reloaded: bool = True
-    refused: Mapping[str, str] = field(default_factory=dict)
-
-
 def edit_of(
-    config: Config, channel: ChannelConfig, record: ChannelRecord | None, sku: str, told: Edits
+    config: Config, channel: ChannelConfig, record: ChannelRecord | None, sku: str, *, reloaded: bool
 ) -> dict[str, Any] | None:
     """Tell what keeps an edit of a channel's plan from being in force; None where nothing waits.
 
-    Of syncd.toml only what concerns the SKU is compared.
+    Of syncd.toml only what concerns the SKU is compared. `reloaded`: the daemon that runs, if one does, runs
+    with the configuration as it is now.
     """
     if record is None or record.followed is None:
         return _edit("not_read", "no plan of this channel is in force yet")
-    refused = told.refused.get(channel.name)
     edit = None
-    if record.held_edit is not None:
-        edit = _edit("held", record.held_edit.reason, record.held_edit.id)
-    elif refused is not None:
-        edit = _edit("refused", refused)
+    if record.held is not None:
+        edit = _edit("held", record.held.reason, record.held.import_id)
+    elif record.refused is not None:
+        edit = _edit("rejected" if record.refused.by_hand else "refused", _problems(record.refused))
     elif not record.followed.planned:
         edit = _edit("being_applied", "its listings are planned anew")
     elif _says_otherwise(config, channel, record.followed, sku):
         edit = _edit("not_read", "syncd.toml says otherwise than what is in force")
-    elif not told.reloaded:
+    elif not reloaded:
         edit = _edit("not_reloaded", "the daemon runs with another configuration than syncd.toml says now")
     return edit
+
+
+def _problems(refused: RefusedPlan) -> str:
+    more = refused.count - 1
+    return "; ".join((*refused.problems[:1], *((f"and {more:,} more",) if more > 0 else ())))
 
 
 def _edit(state: str, reason: str, import_id: int | None = None) -> dict[str, Any]:

@@ -13,6 +13,7 @@ _LEFT_OUT = {
 _EDITS = {
     "held": "the edit is held: `syncd imports approve {import}` lets it through, `syncd plan` shows it",
     "refused": "what is configured is refused, and the plan before it stays in force: mend that",
+    "rejected": "the edit was rejected by hand, and stands in the configuration still: take it back",
     "being_applied": "a plan is being applied: until then a listing keeps what it was given before",
     "not_read": "syncd.toml was edited, and that is not in force: `syncd reload`, or start `syncd run`",
     "not_reloaded": "syncd.toml was edited since the daemon read it: `syncd reload`",

@@ -21,8 +21,6 @@ from syncd.core.rules import decide
 from syncd.errors import SyncdError
 from syncd.explaining import explanation_of
 from syncd.operations import Do
-from syncd.plan_edits import Edits
-from syncd.planner import refused_plans
 from syncd.web import confirming
 from syncd.web.acting import Actor
 from syncd.web.admission import Pass
@@ -162,8 +160,7 @@ class Pages:
             record = await self._readings.of(
                 ("sku", sku), lambda reader: read_sku(reader, sku, names, ATTEMPTS_SHOWN, decide=decide)
             )
-        edits = Edits(refused=refused_plans(self._app().planners))
-        explanation = None if record is None else explanation_of(config, record, sku, names, now, edits=edits)
+        explanation = None if record is None else explanation_of(config, record, sku, names, now)
         known = record is not None and not record.is_empty
         values = {"sku": sku, "known": known, "explanation": explanation}
         return page("sku.html", {**self._about(request), **values}, 200 if known or not sku else 404)

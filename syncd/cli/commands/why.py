@@ -18,7 +18,6 @@ from syncd.config.model import Config
 from syncd.core.rules import decide
 from syncd.errors import WrongUsage
 from syncd.explaining import explanation_of
-from syncd.plan_edits import Edits
 
 LATEST = 10
 LATEST_LEVELS = 3
@@ -77,8 +76,8 @@ def command(
             since=since or 0,
             decide=decide,
         )
-    running, edits = _what_runs(config)
-    explanation = {"running": running, **explanation_of(config, record, sku, names, now, edits=edits)}
+    running, reloaded = _what_runs(config)
+    explanation = {"running": running, **explanation_of(config, record, sku, names, now, reloaded=reloaded)}
     if as_json:
         print_json(explanation)
     elif record.is_empty:
@@ -88,15 +87,11 @@ def command(
     sys.exit(1 if record.is_empty else 0)
 
 
-def _what_runs(config: Config) -> tuple[bool, Edits]:
-    """Tell whether a daemon runs, and what it says of edits, if it answers."""
+def _what_runs(config: Config) -> tuple[bool, bool]:
+    """Tell whether a daemon runs, and unless it says otherwise, that it does with this configuration."""
     socket = holder_socket(config.state.path)
-    if not socket:
-        return False, Edits()
-    about = about_daemon(Path(socket))
-    if about is None:
-        return True, Edits()
-    return True, Edits(about["configuration"] == config.fingerprint, about.get("plans_refused", {}))
+    about = about_daemon(Path(socket)) if socket else None
+    return bool(socket), about is None or about["configuration"] == config.fingerprint
 
 
 def _or_default(asked: int | None, default: int, *, whole: bool) -> int:
