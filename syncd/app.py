@@ -21,15 +21,19 @@ from syncd.core.progress import Progress
 from syncd.delivery import LaneParts
 from syncd.errors import AlreadyRunning, StateBehind
 from syncd.feeds import Feed
-from syncd.intake import Blocking, IntakeParts
+from syncd.intake import IntakeParts
 from syncd.lane import Lane
 from syncd.lane_watch import LaneWatch
 from syncd.logs import get_logger
 from syncd.made import PACE_KEYS, channel_pacer, channel_plan, make_feed, settling_ms, source_terms
 from syncd.metrics.counting import Metrics
 from syncd.sources.rows import SourceUnreachable
+from syncd.threads import Blocking, in_thread
 from syncd.timekeeping import Timekeeping
 from syncd.vitals import Vitals
+
+CATCH_UP_PATIENCE_SECONDS = 30.0
+"""So long a source may make no headway before it is met without what it has said meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,7 @@ class World:
 
     clock: Clock
     chance: Callable[[], float] = random.random
-    blocking: Blocking = asyncio.to_thread
+    blocking: Blocking = in_thread
     transport: httpx.AsyncBaseTransport | None = None
     state: Path | None = None
     rehearsal: bool = False
@@ -231,7 +235,7 @@ async def _catch_up(app: App) -> None:
     missing = {}
     for name, feed in app.feeds.items():
         try:
-            await feed.catch_up()
+            await feed.catch_up(CATCH_UP_PATIENCE_SECONDS)
         except SourceUnreachable as trouble:
             missing[name] = str(trouble)
     if not missing:

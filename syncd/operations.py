@@ -131,7 +131,7 @@ class Operations:
         feed = self._app.feeds.get(name)
         if feed is None:
             raise WrongUsage(f'source "{name}" is not configured any more')
-        await feed.look()
+        await feed.look_patiently(thoroughly=False)
         after = self._app.imports.get(entry.id or 0)
         return {
             "id": entry.id,
