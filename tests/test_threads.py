@@ -70,10 +70,11 @@ def test_a_thread_that_ends_late_after_its_loop_is_closed_harms_nobody():
         ended.set()
 
     async def story():
-        asyncio.ensure_future(in_thread(work))
+        left = asyncio.ensure_future(in_thread(work))
         await asyncio.sleep(0)
+        return left
 
-    asyncio.run(story())
+    assert asyncio.run(story()).cancelled()
     gate.set()
     assert ended.wait(10)
 

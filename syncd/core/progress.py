@@ -3,8 +3,8 @@
 Whatever waits says for how long. So a lane that waits for its pacer, for a hold or for something to do is
 well, however long that takes; one that does not come back from there is not.
 
-Most of it is ours, and vital: where it stands still, a restart may help. A source is not: what it is read
-from belongs to others, and costs that source only.
+Most of it is ours, and vital: where it stands still, a restart may help. A source is not: what it reads
+belongs to others, and costs that source only.
 """
 
 from collections.abc import Iterator
