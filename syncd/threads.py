@@ -1,7 +1,7 @@
 """Threads for what blocks: files, folders and databases, which may hang for as long as they like.
 
-Each call has a thread of its own, that nothing waits for when the process ends. So what hangs takes no thread
-from others, and keeps nobody from stopping.
+Each call has a thread of its own, that nothing waits for when the process ends. So what hangs takes no
+thread away, and keeps nobody from stopping.
 """
 
 import asyncio
