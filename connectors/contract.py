@@ -4,10 +4,10 @@ A connector says absolute quantities to one account of one marketplace. It never
 clock of its own or knows the ledger; pace, order, memory and repetition are the caller's.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 
 from pydantic import BaseModel
 
@@ -15,17 +15,35 @@ if TYPE_CHECKING:  # commands that only read need no HTTP
     import httpx
 
 
+class Identifier(NamedTuple):
+    """What a marketplace knows a listing by.
+
+    `kind` is its own word for that (`sku`, `product_id`), one of `Capabilities.identifier_kinds`; `value` is
+    text, compared exactly.
+    """
+
+    kind: str
+    value: str
+
+
 @dataclass(frozen=True, slots=True)
 class StockUpdate:
     """The absolute quantity that one listing shall show.
 
     `sku` is the seller's own, compared exactly; `warehouse` the marketplace's identifier of a location, ""
-    for the whole shop; `quantity` whole units, zero or more.
+    for the whole shop; `quantity` whole units, zero or more. `identifier`: what the marketplace knows the
+    listing by, None = by that SKU. One SKU may have several listings.
     """
 
     sku: str
     warehouse: str
     quantity: int
+    identifier: Identifier | None = None
+
+    @property
+    def listed_as(self) -> Identifier:
+        """What the marketplace knows the listing by; with `warehouse`, it tells listings apart."""
+        return self.identifier or Identifier("sku", self.sku)
 
 
 class OutcomeKind(StrEnum):
@@ -120,7 +138,7 @@ class Grouping(StrEnum):
     WAREHOUSE = "warehouse"
     """One warehouse a request."""
     SKU = "sku"
-    """Any; all updates of one SKU in a request form one row of the marketplace's."""
+    """Any; all updates of one SKU (or other identifier) in a request form one row of the marketplace's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +162,13 @@ class Limits:
 class Capabilities:
     """What a marketplace can and cannot do, as data.
 
-    `max_rows_per_request`: its hard limit, None where it states none. `rows_are_counted`: each row counts
-    against the rate limit, so a request may not carry more rows than the burst. `asynchronous`: accepted
-    is not yet applied, so two requests for one listing may overtake each other. `whole_shop_by_default`: a
-    channel without `warehouses` is one stock for the whole shop; where False, the seller must say so.
+    `max_rows_per_request`: its hard limit, None where it states none. `max_sku_length`: in characters, of
+    what is named by SKU; None = any. `rows_are_counted`: each row counts against the rate limit, so a request
+    may not carry more rows than the burst. `asynchronous`: accepted is not yet applied, so two requests for
+    one listing may overtake each other. `whole_shop_by_default`: a channel without `warehouses` is one stock
+    for the whole shop; where False, the seller must say so. `identifier_kinds`: what listings can be known
+    by. `identifier_forms`: by kind, the regular expression that the whole of each value matches; of two that
+    mean the same it allows one (`7`, not `007`).
     """
 
     grouping: Grouping
@@ -157,6 +178,8 @@ class Capabilities:
     asynchronous: bool
     whole_shop_by_default: bool
     limits: Limits
+    identifier_kinds: tuple[str, ...] = ("sku",)
+    identifier_forms: Mapping[str, str] = field(default_factory=dict)
 
 
 class Connector(Protocol):
@@ -165,8 +188,8 @@ class Connector(Protocol):
     async def push(self, updates: Sequence[StockUpdate], /) -> Answer:
         """Set the stock of these listings.
 
-        The caller promises: at least one update, no listing twice, at most `max_rows_per_request`, and
-        what `Grouping` says.
+        The caller promises: at least one update, no listing (`listed_as` in a warehouse) twice, identifiers
+        as `Capabilities` says, at most `max_rows_per_request`, and what `Grouping` says.
         """
         ...
 

@@ -39,6 +39,7 @@ CAPABILITIES = Capabilities(
         in_flight=4,
         timeout=30,
     ),
+    identifier_kinds=("sku", "id"),
 )
 
 EXAMPLE = """\
@@ -60,11 +61,13 @@ class MemorySettings(BaseModel):
 class MemoryMarketplace:
     """A shop that sells everything but the `unlisted` SKUs, and does what it is told to do wrong.
 
-    `stock` is by SKU and warehouse; `received` holds the updates of each call that arrived, oldest first.
+    `stock` is by the shop's own SKU and warehouse; `ids` tells the SKU of each id that the shop has given;
+    `received` holds the updates of each call that arrived, oldest first.
     """
 
     stock: dict[tuple[str, str], int] = field(default_factory=dict)
     unlisted: set[str] = field(default_factory=set)
+    ids: dict[str, str] = field(default_factory=dict)
     received: list[tuple[StockUpdate, ...]] = field(default_factory=list)
     _faults: deque[tuple[ConnectorError, bool]] = field(default_factory=deque)
 
@@ -82,9 +85,12 @@ class MemoryMarketplace:
         return outcomes
 
     def _take(self, update: StockUpdate) -> Outcome:
-        if update.sku in self.unlisted:
-            return Outcome(update, OutcomeKind.REJECTED, Reason.NOT_LISTED, "unlisted", "unknown SKU")
-        self.stock[update.sku, update.warehouse] = update.quantity
+        kind, value = update.listed_as
+        sku = value if kind == "sku" else self.ids.get(value)
+        if sku is None or sku in self.unlisted:
+            message = "unknown SKU" if kind == "sku" else f"unknown {kind}"
+            return Outcome(update, OutcomeKind.REJECTED, Reason.NOT_LISTED, "unlisted", message)
+        self.stock[sku, update.warehouse] = update.quantity
         return Outcome(update, OutcomeKind.ACCEPTED)
 
 

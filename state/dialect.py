@@ -15,11 +15,14 @@ from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.pool import QueuePool, StaticPool
 
 BUSY_TIMEOUT_SECONDS = 15.0
+IntegrityError = sqlite3.IntegrityError
 READY_INDEX = "INDEXED BY listing_ready"
 WAITING_INDEX = "INDEXED BY listing_waiting"
 IN_FLIGHT_INDEX = "INDEXED BY listing_in_flight"
 REPEATED_INDEX = "INDEXED BY listing_repeated"
+PAUSED_INDEX = "INDEXED BY listing_paused"
 REFUSED_INDEX = "INDEXED BY listing_refused"
+RENAMED_INDEX = "INDEXED BY listing_renamed"
 ZEROED_INDEX = "INDEXED BY stock_zeroed"
 MISSING_INDEX = "INDEXED BY stock_missing"
 BY_LISTING_INDEX = "INDEXED BY attempt_by_listing"

@@ -1,24 +1,21 @@
 """What is remembered of one SKU: stock levels, listings, attempts. Each is found through an index."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from enum import StrEnum
 
 from sqlalchemy import Connection
 
 from state import reports
+from state.by_sku import CALLED, of_skus, these_skus
 from state.database import Reader
+from state.nearest import nearest_skus
 from state.past_levels import LINE, PastLevel, past_levels
-from state.records import MAX_QUANTITY, Refusal, Risk
+from state.records import Refusal, Risk
 from state.reports import ChannelRow
 
-NEAREST = 5
-NEIGHBOURS = 100
-MOST_LOOKS = 500
-LONGEST_COMPARED = 200
-SEPARATORS = " -_./"
-_MILLION = 1_000_000
+Place = tuple[str, str]
+"""Identifier, as `state.plans.encode` writes it, and warehouse."""
 
 
 class ListingState(StrEnum):
@@ -92,6 +89,9 @@ class ListingRow:
     changed_at: int
     risk: Risk
     failure: ListingFailure | None
+    identifier: str
+    paused: bool
+    """A rule says to leave it alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +114,8 @@ class AttemptRow:
     request_id: str
     batch_id: str
     changed_at: int | None
+    identifier: str
+    """What the marketplace was told that it is called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,17 +129,17 @@ class _Extent:
 
 @dataclass(frozen=True, slots=True)
 class ChannelRecord:
-    """What is remembered of one SKU on one channel; listings and attempts by warehouse.
+    """What is remembered of one SKU on one channel.
 
     `planned`: all its listings follow one plan, none is being applied. `warehouse_holds`: code, message and
-    since when, by warehouse.
+    since when, by warehouse. `attempts`: of each listing; where a warehouse has none, all of the SKU there.
     """
 
     channel: ChannelRow
     planned: bool
     warehouse_holds: dict[str, tuple[str, str, int]]
-    listings: dict[str, ListingRow]
-    attempts: dict[str, list[AttemptRow]]
+    listings: dict[Place, ListingRow]
+    attempts: dict[Place, list[AttemptRow]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,18 +158,14 @@ class SkuRecord:
         return not self.levels and not on_channels
 
 
-def shown_quantity(stock: int, *, safety_stock: int, share_ppm: int, max_shown: int | None) -> int:
-    """Compute what a listing should show, with the integers that `state.stock` plans it with."""
-    most = MAX_QUANTITY if max_shown is None else max_shown
-    return min(most, max(stock - safety_stock, 0) * share_ppm // _MILLION)
-
-
 def state_of(listing: ListingRow, *, held: bool, now: int) -> ListingState:
     """Tell the state of a listing. `held`: its channel or its warehouse is."""
     if listing.in_flight:
         return ListingState.IN_FLIGHT
     if listing.refusal is not None:
         return ListingState.REJECTED
+    if listing.paused:
+        return ListingState.HELD
     wait_until = listing.not_before if listing.changed else listing.reassert_at
     if not listing.changed and (wait_until is None or wait_until > now):
         return ListingState.IN_SYNC
@@ -209,6 +207,11 @@ def _channel(
     connection: Connection, channel: ChannelRow, sku: str, warehouses: Sequence[str], extent: _Extent
 ) -> ChannelRecord:
     listings = _listings(connection, channel.id, sku)
+    there = {warehouse for _, warehouse in listings}
+    attempts = {place: _attempts(connection, channel.id, sku, place, extent) for place in listings}
+    for warehouse in warehouses:
+        if warehouse not in there:
+            attempts[sku, warehouse] = _attempts(connection, channel.id, sku, (None, warehouse), extent)
     return ChannelRecord(
         channel,
         _is_planned(connection, channel.id),
@@ -217,10 +220,7 @@ def _channel(
             for warehouse, code, message, since in reports.warehouse_holds(connection, channel.id)
         },
         listings,
-        {
-            warehouse: _attempts(connection, channel.id, sku, warehouse, extent)
-            for warehouse in dict.fromkeys([*warehouses, *listings])
-        },
+        attempts,
     )
 
 
@@ -238,18 +238,22 @@ def _levels(connection: Connection, sku: str, extent: _Extent) -> list[LevelRow]
     ]
 
 
-def _listings(connection: Connection, channel_id: int, sku: str) -> dict[str, ListingRow]:
+_LISTING = (
+    "warehouse, desired, confirmed, confirmed_at, uncertain, changed, attempt_id IS NOT NULL AS in_flight,"
+    " refusal, not_before, reassert_at, changed_at, risk, identifier, paused"
+)
+
+
+def _listings(connection: Connection, channel_id: int, sku: str) -> dict[Place, ListingRow]:
     rows = connection.exec_driver_sql(
-        "SELECT l.warehouse, l.desired, l.confirmed, l.confirmed_at, l.uncertain, l.changed,"
-        " l.attempt_id IS NOT NULL, l.refusal, l.not_before, l.reassert_at, l.changed_at, l.risk,"
-        " f.outcome, f.reason, f.code, f.message, f.attempts, f.first_failed_at"
-        " FROM listing l LEFT JOIN failure f"
-        " ON f.channel_id = l.channel_id AND f.sku = l.sku AND f.warehouse = l.warehouse"
-        " WHERE l.channel_id = ? AND l.sku = ? ORDER BY l.warehouse",
-        (channel_id, sku),
+        "SELECT one.*, f.outcome, f.reason, f.code, f.message, f.attempts, f.first_failed_at"
+        f" FROM ({of_skus(_LISTING)}) one LEFT JOIN failure f"
+        " ON f.channel_id = :channel AND f.identifier = one.identifier AND f.warehouse = one.warehouse"
+        " ORDER BY one.warehouse, one.identifier",
+        these_skus(channel_id, [sku]),
     )
     return {
-        row[0]: ListingRow(
+        (row[12], row[0]): ListingRow(
             warehouse=row[0],
             desired=row[1],
             confirmed=row[2],
@@ -262,28 +266,33 @@ def _listings(connection: Connection, channel_id: int, sku: str) -> dict[str, Li
             reassert_at=row[9],
             changed_at=row[10],
             risk=Risk(row[11]),
-            failure=None if row[12] is None else ListingFailure(*row[12:]),
+            identifier=row[12],
+            paused=bool(row[13]),
+            failure=None if row[14] is None else ListingFailure(*row[14:]),
         )
         for row in rows
     }
 
 
 def _attempts(
-    connection: Connection, channel_id: int, sku: str, warehouse: str, extent: _Extent
+    connection: Connection, channel_id: int, sku: str, place: tuple[str | None, str], extent: _Extent
 ) -> list[AttemptRow]:
+    """Read the latest attempts in a warehouse by one name, None = by any."""
+    identifier, warehouse = place
+    called = CALLED.format("a")
     rows = connection.exec_driver_sql(
         "SELECT p.id, p.started_at, p.finished_at, a.quantity, a.outcome, a.code, a.message, p.status,"
-        " p.request_id, p.batch_id, a.changed_at FROM attempt a JOIN push p ON p.id = a.push_id"
-        " WHERE a.channel_id = ? AND a.sku = ? AND a.warehouse = ?"
+        f" p.request_id, p.batch_id, a.changed_at, {called} FROM attempt a JOIN push p ON p.id = a.push_id"
+        f" WHERE a.channel_id = ? AND a.sku = ? AND a.warehouse = ? AND {called} = coalesce(?, {called})"
         " AND (p.finished_at IS NULL OR p.finished_at >= ?) ORDER BY a.id DESC LIMIT ?",
-        (channel_id, sku, warehouse, extent.since, extent.attempts),
+        (channel_id, sku, warehouse, identifier, extent.since, extent.attempts),
     )
     return [AttemptRow(*row) for row in rows]
 
 
 def _is_planned(connection: Connection, channel_id: int) -> bool:
     return bool(
-        connection.exec_driver_sql("SELECT plan <> '' FROM channel WHERE id = ?", (channel_id,)).scalar()
+        connection.exec_driver_sql("SELECT planned FROM channel WHERE id = ?", (channel_id,)).scalar()
     )
 
 
@@ -293,53 +302,3 @@ def _held_imports(connection: Connection) -> list[HeldImport]:
         " WHERE s.active ORDER BY s.name, i.id"
     )
     return [HeldImport(*row) for row in rows]
-
-
-def nearest_skus(connection: Connection, sku: str) -> list[str]:
-    """Find known SKUs that may be meant: written differently, or alike and with the same beginning."""
-    asked = sku[:LONGEST_COMPARED]
-    beside = {
-        neighbour.casefold(): neighbour
-        for spelling in dict.fromkeys((asked.upper(), asked.lower(), asked))
-        for neighbour in _neighbours(connection, spelling)
-    }
-    alike = [beside[one] for one in get_close_matches(asked.casefold(), list(beside), n=NEAREST)]
-    return list(dict.fromkeys([*_written_differently(connection, asked), *alike]))[:NEAREST]
-
-
-def _neighbours(connection: Connection, sku: str) -> Iterator[str]:
-    """Give the SKUs next to this one in order: those that share the longest beginning with it."""
-    for beside in ("< ? ORDER BY sku DESC", ">= ? ORDER BY sku"):
-        for row in connection.exec_driver_sql(
-            f"SELECT DISTINCT sku FROM stock WHERE sku {beside} LIMIT {NEIGHBOURS}", (sku,)
-        ):
-            yield row[0]
-
-
-def _written_differently(connection: Connection, sku: str) -> list[str]:
-    """Find the SKUs that differ only in case, spaces and other separators, or leading zeros.
-
-    Walks along the index, letter by letter, wherever it goes on with one of the ways to write the next.
-    """
-    letters = "".join(sign for sign in sku if sign not in SEPARATORS and not sign.isspace()).lstrip("0")
-    found: list[str] = []
-    ways = [("", 0)]
-    for _ in range(MOST_LOOKS):
-        if not ways:
-            break
-        beginning, written = ways.pop()
-        first = connection.exec_driver_sql(
-            "SELECT sku FROM stock WHERE sku >= ? ORDER BY sku LIMIT 1", (beginning,)
-        ).scalar()
-        if first is None or not first.startswith(beginning):
-            continue
-        if first == beginning and written == len(letters) and beginning not in {"", sku}:
-            found.append(beginning)
-        ways += [(beginning + separator, written) for separator in SEPARATORS]
-        if written == 0:
-            ways.append((f"{beginning}0", 0))
-        if written < len(letters):
-            letter = letters[written]
-            spellings = dict.fromkeys((letter, letter.lower(), letter.upper()))
-            ways += [(beginning + spelling, written + 1) for spelling in spellings]
-    return found

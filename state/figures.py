@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from state import reports
+from state.by_sku import LISTING_OF_FAILURE
 from state.reports import ChannelRow, ListingCounts
 from state.troubles import SoldOut, sold_out_since
 
@@ -43,8 +44,7 @@ def failed_listings(connection: Connection, channel_id: int) -> int:
     """Count the listings that have failed since they were last accepted, as `syncd failures` lists them."""
     return int(
         connection.exec_driver_sql(
-            "SELECT count(*) FROM failure f JOIN listing l"
-            " ON l.channel_id = f.channel_id AND l.sku = f.sku AND l.warehouse = f.warehouse"
+            f"SELECT count(*) FROM failure f {LISTING_OF_FAILURE}"
             " WHERE f.channel_id = ? AND (l.refusal IS NOT NULL OR l.changed)",
             (channel_id,),
         ).scalar_one()

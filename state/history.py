@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from state.actions import MOST_KEPT, ActionRow, actions
+from state.by_sku import CALLED
 from state.database import Reader
 from state.dialect import BY_LISTING_INDEX, BY_ROWID, PAST_BY_SKU_INDEX
 from state.past_levels import LINE
@@ -44,6 +45,8 @@ class PastAttempt:
     push_id: int
     request_id: str
     batch_id: str
+    identifier: str
+    """What the marketplace was told that its listing is called, as `state.plans.encode` writes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +164,8 @@ def _attempts_in(span: Span) -> _Question:
     return _Question(
         "a.id",
         "a.id, p.started_at, p.finished_at, c.name, a.sku, a.warehouse, a.quantity, a.outcome, a.code,"
-        " a.message, a.changed_at, p.status, p.id, p.request_id, p.batch_id",
+        " a.message, a.changed_at, p.status, p.id, p.request_id, p.batch_id,"
+        f" {CALLED.format('a')}",
         f"attempt a {BY_LISTING_INDEX if span.skus else BY_ROWID} CROSS JOIN push p ON p.id = a.push_id"
         " CROSS JOIN channel c ON c.id = a.channel_id",
         " AND ".join(conditions),

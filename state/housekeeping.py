@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import text
 
+from state.by_sku import CALLED
 from state.database import Database
 from state.registry import SLICE_ROWS
 
@@ -20,10 +21,12 @@ SPARE_SHARE = 10
 ANALYSIS_LIMIT = 400
 _KEPT_AT = "house_kept_at"
 _OPEN = (
-    "EXISTS (SELECT 1 FROM failure f WHERE f.channel_id = attempt.channel_id AND f.sku = attempt.sku"
-    "   AND f.warehouse = attempt.warehouse)"
+    "EXISTS (SELECT 1 FROM failure f WHERE f.channel_id = attempt.channel_id"
+    f"  AND f.identifier = {CALLED.format('attempt')} AND f.warehouse = attempt.warehouse"
+    "   AND f.sku = attempt.sku)"
     " AND NOT EXISTS (SELECT 1 FROM attempt later WHERE later.channel_id = attempt.channel_id"
-    "   AND later.sku = attempt.sku AND later.warehouse = attempt.warehouse AND later.id > attempt.id)"
+    "   AND later.sku = attempt.sku AND later.warehouse = attempt.warehouse AND later.id > attempt.id"
+    f"  AND {CALLED.format('later')} = {CALLED.format('attempt')})"
 )
 """The newest attempt of a listing that still fails: it tells why."""
 

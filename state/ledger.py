@@ -1,10 +1,12 @@
 """The ledger's life of a listing: due, intended, in flight, settled. Each step is one durable transaction."""
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, text
 
+from state.by_sku import of_skus, these_skus
 from state.database import Database
 from state.dialect import IN_FLIGHT_INDEX, READY_INDEX, WAITING_INDEX
 from state.records import Attempt, DueListing, Push, PushEnd, Risk, Settlement
@@ -23,7 +25,7 @@ Chooser = Callable[[Sequence[DueListing]], Sequence[DueListing]]
 """Chooses the rows of one request among the listings that are due."""
 
 _DIFFERS_SINCE = "CASE WHEN confirmed IS NULL OR desired <> confirmed THEN changed_at END"
-_COLUMNS = f"sku, warehouse, desired, risk, failures, batch_limit, changed, {_DIFFERS_SINCE}"
+_COLUMNS = f"sku, warehouse, desired, risk, failures, batch_limit, changed, {_DIFFERS_SINCE}, identifier"
 _READY = (
     f"SELECT {_COLUMNS}, changed_at FROM listing {READY_INDEX}"
     " WHERE channel_id = ? AND warehouse = ? AND risk = ? AND due = 1 AND wait_until IS NULL"
@@ -38,10 +40,10 @@ _NEXT_WAIT = (
     f"SELECT min(wait_until) FROM listing {WAITING_INDEX}"
     " WHERE channel_id = ? AND warehouse = ? AND risk = ? AND due = 1 AND wait_until IS NOT NULL"
 )
-_IN_SCOPE = (
-    f"SELECT {_COLUMNS}, coalesce(wait_until, changed_at) FROM listing"
-    " WHERE channel_id = ? AND sku = ? AND warehouse = ? AND due = 1"
-    " AND (wait_until IS NULL OR wait_until <= ?)"
+_IN_SCOPE = of_skus(
+    f"{_COLUMNS}, coalesce(wait_until, changed_at)",
+    "due = 1 AND (wait_until IS NULL OR wait_until <= :now)"
+    " AND warehouse IN (SELECT value FROM json_each(:warehouses))",
 )
 
 
@@ -63,23 +65,24 @@ def due_listings_of(
     connection: Connection, channel_id: int, warehouses: Sequence[str], skus: Iterable[str], now: int
 ) -> Iterator[DueListing]:
     """Find what may be pushed now of the SKUs named."""
-    for sku in dict.fromkeys(skus):
-        for warehouse in warehouses:
-            for row in connection.exec_driver_sql(_IN_SCOPE, (channel_id, sku, warehouse, now)):
-                yield _due(row)
+    scope = these_skus(channel_id, skus, warehouses=json.dumps(list(warehouses)), now=now)
+    for row in connection.exec_driver_sql(_IN_SCOPE, scope):
+        yield _due(row)
 
 
 def _due(row: Any) -> DueListing:
-    sku, warehouse, desired, risk, failures, batch_limit, changed, differs_since, since = row
+    sku, warehouse, desired, risk, failures, batch_limit, changed, differs_since, identifier, since = row
     return DueListing(
-        sku, warehouse, desired, Risk(risk), since, failures, batch_limit, bool(changed), differs_since
-    )
+        sku, warehouse, desired, Risk(risk), since, failures, batch_limit, bool(changed), differs_since,
+        identifier,
+    )  # fmt: skip
 
 
 def _attempt(number: int, listing: DueListing) -> Attempt:
     return Attempt(
-        number, listing.sku, listing.warehouse, listing.desired, listing.failures, listing.differs_since
-    )
+        number, listing.sku, listing.warehouse, listing.desired, listing.failures, listing.differs_since,
+        listing.identifier,
+    )  # fmt: skip
 
 
 def next_wait(connection: Connection, channel_id: int, warehouses: Iterable[str]) -> int | None:
@@ -174,13 +177,13 @@ class Ledger:
         message = "syncd ended while this was in flight"
         with self._database.write() as connection:
             found = connection.exec_driver_sql(
-                f"SELECT channel_id, sku, warehouse, attempt_id FROM listing {IN_FLIGHT_INDEX}"
+                f"SELECT channel_id, identifier, warehouse, attempt_id FROM listing {IN_FLIGHT_INDEX}"
                 " WHERE attempt_id IS NOT NULL"
             ).fetchall()
             if found:
                 connection.exec_driver_sql(
                     "UPDATE listing SET attempt_id = NULL, ambiguous = 1, uncertain = 1"
-                    " WHERE channel_id = ? AND sku = ? AND warehouse = ? AND attempt_id = ?",
+                    " WHERE channel_id = ? AND identifier = ? AND warehouse = ? AND attempt_id = ?",
                     [tuple(row) for row in found],
                 )
                 connection.exec_driver_sql(
@@ -222,14 +225,14 @@ def _record_intent(connection: Connection, push: Push) -> None:
     """Record every attempt with what its listing was before, and make the listing uncertain."""
     connection.exec_driver_sql(
         "INSERT INTO attempt(id, push_id, channel_id, sku, warehouse, quantity, was_uncertain,"
-        " could_show, code, message, changed_at)"
+        " could_show, code, message, changed_at, identifier)"
         " SELECT ?, ?, channel_id, sku, warehouse, desired, uncertain, may_show, '', '',"
-        f" {_DIFFERS_SINCE} FROM listing"
-        " WHERE channel_id = ? AND sku = ? AND warehouse = ?",
-        [(a.id, push.id, push.channel_id, a.sku, a.warehouse) for a in push.attempts],
+        f" {_DIFFERS_SINCE}, identifier FROM listing"
+        " WHERE channel_id = ? AND identifier = ? AND warehouse = ?",
+        [(a.id, push.id, push.channel_id, a.identifier, a.warehouse) for a in push.attempts],
     )
     connection.exec_driver_sql(
         "UPDATE listing SET attempt_id = ?, uncertain = 1, may_show = max(may_show, desired)"
-        " WHERE channel_id = ? AND sku = ? AND warehouse = ?",
-        [(a.id, push.channel_id, a.sku, a.warehouse) for a in push.attempts],
+        " WHERE channel_id = ? AND identifier = ? AND warehouse = ?",
+        [(a.id, push.channel_id, a.identifier, a.warehouse) for a in push.attempts],
     )

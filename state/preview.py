@@ -11,7 +11,10 @@ from state import dialect
 from state.dialect import READY_INDEX, WAITING_INDEX
 from state.records import Risk
 
-_COLUMNS = "sku, warehouse, risk, confirmed, desired, confirmed IS NULL OR confirmed <> desired AS changing"
+_COLUMNS = (
+    "sku, warehouse, risk, confirmed, desired, identifier,"
+    " confirmed IS NULL OR confirmed <> desired AS changing"
+)
 _READY = (
     f"SELECT {_COLUMNS} FROM listing {READY_INDEX} WHERE channel_id = ? AND due = 1 AND wait_until IS NULL"
 )
@@ -30,6 +33,8 @@ class PlannedChange:
     warehouse: str
     confirmed: int | None
     desired: int
+    identifier: str
+    """What the marketplace calls it, as `state.plans.encode` writes it."""
 
 
 def copy_database(source: Path, target: Path) -> None:
@@ -62,8 +67,8 @@ def largest_changes(
     return [
         PlannedChange(*row)
         for row in connection.exec_driver_sql(
-            f"SELECT sku, warehouse, confirmed, desired FROM ({_DUE}){where} AND changing"
-            " ORDER BY abs(desired - coalesce(confirmed, 0)) DESC, sku, warehouse LIMIT ?",
+            f"SELECT sku, warehouse, confirmed, desired, identifier FROM ({_DUE}){where} AND changing"
+            " ORDER BY abs(desired - coalesce(confirmed, 0)) DESC, sku, identifier, warehouse LIMIT ?",
             (*parameters, limit),
         )
     ]

@@ -54,6 +54,8 @@ class DueListing:
     batch_limit: int | None
     changed: bool
     differs_since: int | None = None
+    identifier: str = ""
+    """What the marketplace calls it, as `state.plans.encode` writes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,8 @@ class Attempt:
     quantity: int
     failures: int
     changed_at: int | None = None
+    identifier: str = ""
+    """What the marketplace calls its listing, as `state.plans.encode` writes it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,46 +1,27 @@
 """Which sources and channels there are, and what holds a channel or a warehouse back."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, text
 from sqlmodel import Session, col, select
 
 from state.database import Database
-from state.dialect import REFUSED_INDEX, WAITING_INDEX
+from state.plans import ChannelPlan
 from state.records import ImportState, Pace
 from state.tables import Channel, Import, Source, WarehouseHold
+from state.waking import absolve, make_uncertain, wake
 
 SLICE_ROWS = 2_000
 """Rows that one transaction may touch: so long, and no longer, an intent may have to wait."""
 
 
 @dataclass(frozen=True, slots=True)
-class ChannelPlan:
-    """What a channel's desired quantities are computed from, as configured.
+class PlanInForce:
+    """What a channel follows. `text` as `ChannelPlan.as_text`, "" = nothing; `planned`: all listings do."""
 
-    `locations`: location → warehouse; None = the whole shop, all locations add up. `share_ppm` is the share
-    in millionths, `max_shown` None without a limit.
-    """
-
-    name: str
-    account: str
-    sources: tuple[str, ...]
-    locations: Mapping[str, str] | None
-    safety_stock: int
-    share_ppm: int
-    max_shown: int | None
-
-    @property
-    def warehouses(self) -> tuple[str, ...]:
-        """All warehouses that this channel's listings can be in."""
-        return ("",) if self.locations is None else tuple(dict.fromkeys(self.locations.values()))
-
-    @property
-    def fingerprint(self) -> str:
-        """Tell apart plans that lead to different desired quantities."""
-        locations = None if self.locations is None else sorted(self.locations.items())
-        return repr((sorted(self.sources), locations, self.safety_stock, self.share_ppm, self.max_shown))
+    channel_id: int
+    text: str
+    planned: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,33 +57,45 @@ class Registry:
             session.commit()
         return {name: id_ for name, id_ in ids.items() if id_ is not None}
 
-    def register_channel(
-        self, plan: ChannelPlan, source_ids: Mapping[str, int], now: int
-    ) -> tuple[int, bool]:
-        """Make a configured channel known; return its id and whether its listings must be planned anew.
+    def register_channel(self, name: str, account: str, now: int) -> PlanInForce:
+        """Make a configured channel known; return its id, and the plan that it follows.
 
         A channel that comes back after having been absent starts uncertain: who knows what happened to its
         stock meanwhile.
         """
         with self._database.write() as connection, Session(connection) as session:
-            channel = session.exec(select(Channel).where(Channel.account == plan.account)).one_or_none()
+            channel = session.exec(select(Channel).where(Channel.account == account)).one_or_none()
             if channel is None:
-                channel = Channel(account=plan.account, name=plan.name, active=False)
+                channel = Channel(account=account, name=name, active=False)
                 session.add(channel)
                 session.flush()
             channel_id = channel.id or 0
             absent = not channel.active
-            stale = absent or channel.plan != plan.fingerprint
+            found = PlanInForce(channel_id, channel.plan, planned=channel.planned and not absent)
             session.commit()
         if absent:
             for _ in self.make_uncertain(channel_id, now):
                 pass
-        with self._database.write() as connection:
-            _replace_members(connection, channel_id, plan, source_ids)
-        # Until it is planned it follows no plan: a crash in the middle must not look like the old one.
-        following = {"plan": ""} if stale else {}
-        self._update_channel(channel_id, name=plan.name, active=True, **following)
-        return channel_id, stale
+        self._update_channel(channel_id, name=name, active=True, planned=found.planned)
+        return found
+
+    def source_ids(self, names: Sequence[str]) -> frozenset[int]:
+        """Give the ids of sources that are or were configured."""
+        with self._database.read() as connection, Session(connection) as session:
+            found = session.exec(select(Source).where(col(Source.name).in_(names)))
+            return frozenset(source.id for source in found if source.id is not None)
+
+    def plan_source(self, name: str) -> int:
+        """Give the id that records of edits are kept under; it is no source, and never active."""
+        with self._database.write() as connection, Session(connection) as session:
+            found = session.exec(select(Source).where(Source.name == name)).one_or_none()
+            if found is None:
+                found = Source(name=name, active=False)
+                session.add(found)
+                session.flush()
+            source_id = found.id or 0
+            session.commit()
+        return source_id
 
     def deactivate_others(self, channel_ids: Sequence[int]) -> None:
         """Note which channels are configured no longer."""
@@ -111,85 +104,23 @@ class Registry:
                 channel.active = False
             session.commit()
 
-    def planned(self, channel_id: int, plan: ChannelPlan) -> None:
-        """Note that all listings of the channel follow this plan."""
-        self._update_channel(channel_id, plan=plan.fingerprint)
+    def follow_plan(self, channel_id: int, plan: ChannelPlan, *, planned: bool) -> None:
+        """Note which plan is in force, and whether all listings of the channel follow it already."""
+        self._update_channel(channel_id, plan=plan.as_text(), planned=planned)
 
     def make_uncertain(
         self, channel_id: int, now: int, skus: Sequence[str] | None = None, *, ambiguous: bool = False
     ) -> Iterator[int]:
-        """Let every listing (or the SKUs') be asserted anew; slice by slice, yield the rows touched.
-
-        `ambiguous`: requests that nothing is known of any more may still be under way.
-        """
-        where, parameters = "", []
-        if skus is not None:
-            where = f" AND sku IN ({', '.join('?' * len(skus))})"
-            parameters = list(skus)
-        after = ("", "")
-        while True:
-            with self._database.write() as connection:
-                keys = connection.exec_driver_sql(
-                    "SELECT sku, warehouse, attempt_id FROM listing"
-                    " WHERE channel_id = ? AND (sku, warehouse) > (?, ?)"
-                    f"{where} ORDER BY sku, warehouse LIMIT ?",
-                    (channel_id, *after, *parameters, SLICE_ROWS),
-                ).fetchall()
-                if not keys:
-                    return
-                connection.exec_driver_sql(
-                    "UPDATE listing SET changed_at = CASE WHEN changed THEN changed_at ELSE ? END,"
-                    " uncertain = 1, ambiguous = max(ambiguous, ?), refusal = NULL, not_before = NULL"
-                    " WHERE channel_id = ? AND sku = ? AND warehouse = ?",
-                    [(now, int(ambiguous), channel_id, sku, warehouse) for sku, warehouse, _ in keys],
-                )
-                _stay_uncertain(connection, [attempt for *_, attempt in keys])
-            after = (keys[-1][0], keys[-1][1])
-            yield len(keys)
+        """Let every listing (or the SKUs') be asserted anew, see `state.waking`."""
+        return make_uncertain(self._database, channel_id, now, skus, ambiguous=ambiguous, most=SLICE_ROWS)
 
     def wake(self, channel_id: int, skus: Sequence[str] | None = None) -> int:
         """Make listings that were refused or wait for a time due now; return how many."""
-        condition, parameters = "", []
-        if skus is not None:
-            condition = f" AND sku IN ({', '.join('?' * len(skus))})"
-            parameters = list(skus)
-        with self._database.write() as connection:
-            refused = connection.exec_driver_sql(
-                f"SELECT sku, warehouse, attempt_id FROM listing {REFUSED_INDEX}"
-                f" WHERE channel_id = ? AND refusal IS NOT NULL{condition}",
-                (channel_id, *parameters),
-            ).fetchall()
-            waiting = connection.exec_driver_sql(
-                f"SELECT sku, warehouse, attempt_id FROM listing {WAITING_INDEX}"
-                " WHERE channel_id = ? AND due = 1"
-                f" AND wait_until IS NOT NULL AND changed = 1 AND refusal IS NULL{condition}",
-                (channel_id, *parameters),
-            ).fetchall()
-            for rows, uncertain in ((refused, ", uncertain = 1"), (waiting, "")):
-                if rows:
-                    connection.exec_driver_sql(
-                        f"UPDATE listing SET refusal = NULL, not_before = NULL{uncertain}"
-                        " WHERE channel_id = ? AND sku = ? AND warehouse = ?",
-                        [(channel_id, sku, warehouse) for sku, warehouse, _ in rows],
-                    )
-            _stay_uncertain(connection, [attempt for *_, attempt in refused])
-        return len(refused) + len(waiting)
+        return wake(self._database, channel_id, skus)
 
     def absolve(self, channel_id: int, skus: Sequence[str], again: int) -> None:
-        """Take back that listings of these SKUs were refused: the cause was not theirs.
-
-        They are due `again` (ms since the epoch), so that others are tried before them.
-        """
-        with self._database.write() as connection:
-            for sku in skus:
-                connection.exec_driver_sql(
-                    "UPDATE listing SET refusal = NULL, not_before = ?, failures = 0"
-                    " WHERE channel_id = ? AND sku = ? AND refusal IS NOT NULL",
-                    (again, channel_id, sku),
-                )
-                connection.exec_driver_sql(
-                    "DELETE FROM failure WHERE channel_id = ? AND sku = ?", (channel_id, sku)
-                )
+        """Take back that listings of these SKUs were refused; they are due `again`."""
+        absolve(self._database, channel_id, skus, again)
 
     def hold_channel(self, channel_id: int, code: str, message: str, now: int) -> None:
         """Stop a channel until it is released."""
@@ -305,13 +236,6 @@ class Registry:
             session.commit()
 
 
-def _stay_uncertain(connection: Connection, attempts: Sequence[int | None]) -> None:
-    """Let what is in flight be asserted anew even if that attempt turns out to have had no effect."""
-    in_flight = [(attempt,) for attempt in attempts if attempt is not None]
-    if in_flight:
-        connection.exec_driver_sql("UPDATE attempt SET was_uncertain = 1 WHERE id = ?", in_flight)
-
-
 def _forget_imports(session: Session, source: Source) -> None:
     """Let a source that comes back be read anew: others may have said its SKUs meanwhile."""
     taken = (ImportState.APPLIED, ImportState.UNCHANGED)
@@ -319,22 +243,3 @@ def _forget_imports(session: Session, source: Source) -> None:
     for entry in session.exec(query):
         entry.state = ImportState.SUPERSEDED
         entry.reason = "its source was not configured for a while"
-
-
-def _replace_members(
-    connection: Connection, channel_id: int, plan: ChannelPlan, source_ids: Mapping[str, int]
-) -> None:
-    for table in ("channel_source", "channel_location"):
-        connection.execute(text(f"DELETE FROM {table} WHERE channel_id = :id"), {"id": channel_id})
-    connection.execute(
-        text("INSERT INTO channel_source(channel_id, source_id) VALUES (:channel, :source)"),
-        [{"channel": channel_id, "source": source_ids[name]} for name in plan.sources],
-    )
-    if plan.locations:
-        connection.execute(
-            text("INSERT INTO channel_location(channel_id, location, warehouse) VALUES (:channel, :l, :w)"),
-            [
-                {"channel": channel_id, "l": location, "w": warehouse}
-                for location, warehouse in plan.locations.items()
-            ],
-        )

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from state.dialect import IN_FLIGHT_INDEX, READY_INDEX, REFUSED_INDEX, WAITING_INDEX
+from state.by_sku import CALLED, LISTING_OF_FAILURE, of_skus, these_skus
+from state.dialect import IN_FLIGHT_INDEX, PAUSED_INDEX, READY_INDEX, REFUSED_INDEX, WAITING_INDEX
 from state.records import Risk
 
 
@@ -14,6 +15,7 @@ class ListingCounts:
     """How many listings of a channel are in which state; they add up to `listings`.
 
     `repetitions` are in sync and wait to be asserted once more. `oldest_due` in ms since the epoch.
+    `paused`: of those that are held, the ones that a rule says to leave alone.
     """
 
     listings: int
@@ -26,6 +28,7 @@ class ListingCounts:
     due_by_risk: dict[Risk, int]
     oldest_due: int | None
     next_wait: int | None
+    paused: int = 0
 
     @property
     def in_sync(self) -> int:
@@ -81,6 +84,8 @@ class FailureRow:
     next_attempt_at: int | None
     request_id: str
     batch_id: str
+    identifier: str = ""
+    """What the marketplace calls it, as `state.plans.encode` writes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,13 +179,19 @@ def count_listings(connection: Connection, channel_id: int, now: int) -> Listing
         row[0] for row in run("SELECT warehouse FROM warehouse_hold WHERE channel_id = ?", (channel_id,))
     }
     total = run("SELECT count(*) FROM listing WHERE channel_id = ?", (channel_id,)).scalar_one()
-    _, in_flight = work_left(connection, channel_id, now)
-    rejected = run(
-        f"SELECT coalesce(sum(attempt_id IS NULL), 0) FROM listing {REFUSED_INDEX}"
-        " WHERE channel_id = ? AND refusal IS NOT NULL",
+    in_flight, in_flight_paused = _in_flight(connection, channel_id)
+    rejected, rejected_paused = run(
+        "SELECT coalesce(sum(attempt_id IS NULL), 0), coalesce(sum(attempt_id IS NULL AND paused <> 0), 0)"
+        f" FROM listing {REFUSED_INDEX} WHERE channel_id = ? AND refusal IS NOT NULL",
         (channel_id,),
+    ).one()
+    # Counted by the index alone, and what is in another state taken off: a million may be paused.
+    paused = run(
+        f"SELECT count(*) FROM listing {PAUSED_INDEX} WHERE channel_id = ? AND paused <> 0", (channel_id,)
     ).scalar_one()
-    due = deferred = held = repetitions = 0
+    paused -= in_flight_paused + rejected_paused
+    due = deferred = repetitions = 0
+    held = paused
     by_risk = dict.fromkeys(Risk, 0)
     oldest: int | None = None
     next_wait: int | None = None
@@ -198,18 +209,19 @@ def count_listings(connection: Connection, channel_id: int, now: int) -> Listing
         if not ripe:
             next_wait = since if next_wait is None else min(next_wait, since)
     return ListingCounts(
-        total, due, in_flight, deferred, rejected, held, repetitions, by_risk, oldest, next_wait
+        total, due, in_flight, deferred, rejected, held, repetitions, by_risk, oldest, next_wait, paused
     )
 
 
-def count_listings_of(connection: Connection, channel_id: int, skus: Sequence[str]) -> tuple[int, int]:
-    """Count the listings of some SKUs, and those of them in sync."""
+def count_listings_of(connection: Connection, channel_id: int, skus: Sequence[str]) -> tuple[int, int, int]:
+    """Count the listings of some SKUs; those of them in sync; those that a rule says to leave alone."""
+    settled = "refusal IS NULL AND attempt_id IS NULL"
+    columns = f"{settled} AND changed = 0 AND paused = 0 AS in_sync, {settled} AND paused <> 0 AS left_alone"
     row = connection.exec_driver_sql(
-        "SELECT count(*), coalesce(sum(changed = 0 AND refusal IS NULL AND attempt_id IS NULL), 0)"
-        f" FROM listing WHERE channel_id = ? AND sku IN ({', '.join('?' * len(skus))})",
-        (channel_id, *skus),
+        f"SELECT count(*), coalesce(sum(in_sync), 0), coalesce(sum(left_alone), 0) FROM ({of_skus(columns)})",
+        these_skus(channel_id, skus),
     ).one()
-    return int(row[0]), int(row[1])
+    return int(row[0]), int(row[1]), int(row[2])
 
 
 def work_left(connection: Connection, channel_id: int, now: int) -> tuple[int, int]:
@@ -223,11 +235,17 @@ def work_left(connection: Connection, channel_id: int, now: int) -> tuple[int, i
         " AND wait_until IS NOT NULL AND wait_until <= ?",
         (channel_id, now),
     ).scalar_one()
-    in_flight = connection.exec_driver_sql(
-        f"SELECT count(*) FROM listing {IN_FLIGHT_INDEX} WHERE channel_id = ? AND attempt_id IS NOT NULL",
+    return int(ready + ripe), _in_flight(connection, channel_id)[0]
+
+
+def _in_flight(connection: Connection, channel_id: int) -> tuple[int, int]:
+    """Count the listings in flight, and those of them that are paused."""
+    row = connection.exec_driver_sql(
+        f"SELECT count(*), coalesce(sum(paused <> 0), 0) FROM listing {IN_FLIGHT_INDEX}"
+        " WHERE channel_id = ? AND attempt_id IS NOT NULL",
         (channel_id,),
-    ).scalar_one()
-    return int(ready + ripe), int(in_flight)
+    ).one()
+    return int(row[0]), int(row[1])
 
 
 def _unsettled(
@@ -252,15 +270,14 @@ def _unsettled(
 def failures(connection: Connection, channel: str | None = None) -> Iterator[FailureRow]:
     """Give the listings that failed, the longest first."""
     rows = connection.exec_driver_sql(
-        "SELECT c.name, f.sku, f.warehouse, l.desired, f.outcome, f.reason, f.code, f.message, f.attempts,"
-        " f.first_failed_at, l.not_before, coalesce(p.request_id, ''), coalesce(p.batch_id, '')"
-        " FROM failure f"
-        " JOIN channel c ON c.id = f.channel_id AND c.active"
-        " JOIN listing l ON l.channel_id = f.channel_id AND l.sku = f.sku AND l.warehouse = f.warehouse"
+        "SELECT c.name, l.sku, l.warehouse, l.desired, f.outcome, f.reason, f.code, f.message, f.attempts,"
+        " f.first_failed_at, l.not_before, coalesce(p.request_id, ''), coalesce(p.batch_id, ''), l.identifier"
+        f" FROM failure f JOIN channel c ON c.id = f.channel_id AND c.active {LISTING_OF_FAILURE}"
         " LEFT JOIN push p ON p.id = (SELECT a.push_id FROM attempt a WHERE a.channel_id = f.channel_id"
-        "   AND a.sku = f.sku AND a.warehouse = f.warehouse ORDER BY a.id DESC LIMIT 1)"
+        f"   AND a.sku = f.sku AND {CALLED.format('a')} = f.identifier AND a.warehouse = f.warehouse"
+        "   ORDER BY a.id DESC LIMIT 1)"
         " WHERE (? IS NULL OR c.name = ?) AND (l.refusal IS NOT NULL OR l.changed)"
-        " ORDER BY f.first_failed_at, f.sku",
+        " ORDER BY f.first_failed_at, l.sku, l.identifier, l.warehouse",
         (channel, channel),
     )
     for row in rows:

@@ -39,19 +39,19 @@ def settle_confirmed(
         " attempt_id = NULL, confirmed = ?, confirmed_at = ?, uncertain = 0, ambiguous = 0, may_show = ?,"
         " refusal = NULL, not_before = NULL, failures = 0, batch_limit = NULL,"
         " changed_at = CASE WHEN desired = ? THEN changed_at ELSE ? END"
-        " WHERE channel_id = ? AND sku = ? AND warehouse = ? AND attempt_id = ?",
+        " WHERE channel_id = ? AND identifier = ? AND warehouse = ? AND attempt_id = ?",
         [
             (
                 again, int(asynchronous), settling, push.started_at, again, push.started_at, again,
                 a.quantity, now, a.quantity, a.quantity, now,
-                push.channel_id, a.sku, a.warehouse, a.id,
+                push.channel_id, a.identifier, a.warehouse, a.id,
             )
             for a in (row.attempt for row in rows)
         ],
     )  # fmt: skip
     connection.exec_driver_sql(
-        "DELETE FROM failure WHERE channel_id = ? AND sku = ? AND warehouse = ?",
-        [(push.channel_id, row.attempt.sku, row.attempt.warehouse) for row in rows],
+        "DELETE FROM failure WHERE channel_id = ? AND identifier = ? AND warehouse = ?",
+        [(push.channel_id, row.attempt.identifier, row.attempt.warehouse) for row in rows],
     )
     connection.exec_driver_sql("UPDATE channel SET pushed_at = ? WHERE id = ?", (now, push.channel_id))
 
@@ -72,13 +72,13 @@ def settle_untouched(connection: Connection, channel_id: int, settlements: Itera
         " not_before = CASE WHEN ? IS NOT NULL THEN ? WHEN refusal IS NOT NULL THEN not_before"
         "   WHEN desired <> ? THEN NULL ELSE ? END,"
         " failures = failures + ?, batch_limit = coalesce(?, batch_limit)"
-        " WHERE channel_id = ? AND sku = ? AND warehouse = ? AND attempt_id = ?",
+        " WHERE channel_id = ? AND identifier = ? AND warehouse = ? AND attempt_id = ?",
         [
             (
                 row.refusal, row.attempt.quantity, row.refusal,
                 row.refusal, row.not_before, row.attempt.quantity, row.not_before,
                 int(row.charged), row.batch_limit,
-                channel_id, row.attempt.sku, row.attempt.warehouse, row.attempt.id,
+                channel_id, row.attempt.identifier, row.attempt.warehouse, row.attempt.id,
             )
             for row in rows
         ],
@@ -99,12 +99,12 @@ def settle_unknown(
         "UPDATE listing SET attempt_id = NULL, ambiguous = max(ambiguous, ?),"
         " not_before = CASE WHEN desired <> ? THEN NULL ELSE ? END,"
         " refusal = NULL, failures = failures + ?, batch_limit = coalesce(?, batch_limit)"
-        " WHERE channel_id = ? AND sku = ? AND warehouse = ? AND attempt_id = ?",
+        " WHERE channel_id = ? AND identifier = ? AND warehouse = ? AND attempt_id = ?",
         [
             (
                 int(asynchronous or row.after is After.AMBIGUOUS), row.attempt.quantity, row.not_before,
                 int(row.charged), row.batch_limit,
-                channel_id, row.attempt.sku, row.attempt.warehouse, row.attempt.id,
+                channel_id, row.attempt.identifier, row.attempt.warehouse, row.attempt.id,
             )
             for row in rows
         ],
@@ -118,14 +118,15 @@ def record_failures(
     rows = [row for row in settlements if row.charged or row.refusal]
     if rows:
         connection.exec_driver_sql(
-            "INSERT INTO failure(channel_id, sku, warehouse, outcome, reason, code, message, attempts,"
-            " first_failed_at, last_failed_at) VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, ?)"
-            " ON CONFLICT(channel_id, sku, warehouse) DO UPDATE SET outcome = excluded.outcome,"
-            " reason = excluded.reason, code = excluded.code, message = excluded.message,"
-            " attempts = attempts + 1, last_failed_at = excluded.last_failed_at",
+            "INSERT INTO failure(channel_id, identifier, warehouse, sku, outcome, reason, code, message,"
+            " attempts, first_failed_at, last_failed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?)"
+            " ON CONFLICT(channel_id, identifier, warehouse) DO UPDATE SET sku = excluded.sku,"
+            " outcome = excluded.outcome, reason = excluded.reason, code = excluded.code,"
+            " message = excluded.message, attempts = attempts + 1,"
+            " last_failed_at = excluded.last_failed_at",
             [
                 (
-                    channel_id, row.attempt.sku, row.attempt.warehouse,
+                    channel_id, row.attempt.identifier, row.attempt.warehouse, row.attempt.sku,
                     row.outcome, row.reason, row.code, row.message, now, now,
                 )
                 for row in rows

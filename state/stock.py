@@ -1,38 +1,49 @@
 """Stock levels, and the desired quantities that follow from them, kept in step in one transaction."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from state.database import Database
 from state.past_levels import MAY_SAY, keep_past
-from state.records import MAX_QUANTITY, Refusal
-from state.registry import SLICE_ROWS, ChannelPlan
+from state.planning import Planning, Scope, Unwanted, Wanted
+from state.records import Refusal
+from state.registry import SLICE_ROWS
 from state.staging import StockChange
 
-_DESIRED = "min(:max_shown, max(total - :safety_stock, 0) * :share_ppm / 1000000)"
-_PLAN = f"""
-WITH wanted AS (
-  SELECT k.sku AS sku, {{warehouse}} AS warehouse, sum(k.quantity) AS total
-  FROM touched t
-  CROSS JOIN stock k -- SQLite keeps the order of a CROSS JOIN: from the few that changed, never over all
-  JOIN channel_source s ON s.channel_id = :channel AND s.source_id = k.source_id
-  {{locations}}
-  WHERE k.sku = t.sku
-  GROUP BY 1, 2
+_STORE_STOCK = (
+    "INSERT INTO stock(sku, location, source_id, quantity, import_id, line, missed)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT(sku, location) DO UPDATE SET"
+    " source_id = excluded.source_id, quantity = excluded.quantity,"
+    " import_id = CASE WHEN quantity = excluded.quantity THEN import_id"
+    "   ELSE excluded.import_id END,"
+    " line = CASE WHEN quantity = excluded.quantity THEN line ELSE excluded.line END,"
+    " missed = excluded.missed,"
+    " zeroed_at = CASE WHEN excluded.quantity > 0 THEN NULL WHEN quantity > 0 THEN ?"
+    "   ELSE zeroed_at END,"
+    " missing_at = CASE WHEN excluded.missed = 0 THEN NULL WHEN missed = 0 THEN ?"
+    "   ELSE missing_at END"
+    f" WHERE {MAY_SAY.format(source='excluded.source_id')}"
 )
-INSERT INTO listing(channel_id, sku, warehouse, desired, may_show, changed_at, ambiguous)
-SELECT :channel, sku, warehouse, {_DESIRED}, {_DESIRED}, :now, :doubtful FROM wanted WHERE true
-ON CONFLICT(channel_id, sku, warehouse) DO UPDATE SET
-  desired = excluded.desired,
-  changed_at = CASE WHEN changed THEN changed_at ELSE excluded.changed_at END,
-  refusal = CASE WHEN refusal = '{Refusal.QUANTITY}' THEN NULL ELSE refusal END,
-  not_before = CASE WHEN refusal = '{Refusal.NOT_LISTED}' THEN not_before ELSE NULL END
-WHERE listing.desired <> excluded.desired
-"""
-_JOIN_LOCATIONS = "JOIN channel_location l ON l.channel_id = :channel AND l.location = k.location"
-_PLAN_WHOLE_SHOP = text(_PLAN.format(warehouse="''", locations=""))
-_PLAN_WAREHOUSES = text(_PLAN.format(warehouse="l.warehouse", locations=_JOIN_LOCATIONS))
+_STORE_LISTING = (
+    "INSERT INTO listing(channel_id, identifier, warehouse, sku, desired, may_show, paused, changed_at,"
+    " ambiguous, refusal) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT(channel_id, identifier, warehouse) DO UPDATE SET"
+    " sku = excluded.sku, desired = excluded.desired, paused = excluded.paused,"
+    " changed_at = CASE WHEN changed OR desired = excluded.desired THEN changed_at"
+    "   ELSE excluded.changed_at END,"
+    f" refusal = CASE WHEN sku <> excluded.sku THEN NULL WHEN refusal = '{Refusal.QUANTITY}'"
+    "   AND desired <> excluded.desired THEN NULL ELSE refusal END,"
+    " not_before = CASE WHEN sku = excluded.sku AND (desired = excluded.desired"
+    f"   OR refusal = '{Refusal.NOT_LISTED}') THEN not_before END,"
+    " failures = CASE WHEN sku = excluded.sku THEN failures ELSE 0 END"
+)
+_STORE_UNCARRIABLE = (
+    "INSERT INTO failure(channel_id, identifier, warehouse, sku, outcome, reason, code, message, attempts,"
+    " first_failed_at, last_failed_at) VALUES (?, ?, ?, ?, 'rejected', ?, '', ?, 0, ?, ?)"
+    " ON CONFLICT DO NOTHING"
+)
 
 
 class StockBook:
@@ -41,109 +52,168 @@ class StockBook:
     New listings are ambiguous while the database is doubtful: a request for them may still be under way.
     """
 
-    def __init__(self, database: Database, plans: dict[int, ChannelPlan]) -> None:
-        """`plans`: the configured channels by their ids."""
+    def __init__(self, database: Database, plannings: dict[int, Planning]) -> None:
+        """`plannings`: the plans in force, by the ids of their channels."""
         self._database = database
-        self._plans = plans
-        self.left_showing = 0
-        """Listings that `plan_anew` forgot although the marketplace may still show stock for them."""
+        self.plannings = plannings
+        self._meanwhile: dict[int, set[str]] = {}
+        self._following: set[int] = set()
+        self._left_showing: dict[int, int] = {}
         self.keep_past = True
         """Whether what a stock level was is remembered when it changes: not where the disk is nearly full."""
+        self._uncarriable: dict[int, list[str]] = {}
 
     def apply(self, import_id: int, source_id: int, changes: Sequence[StockChange], now: int) -> None:
         """Store one slice of an import, and plan the listings it touches, in one transaction."""
+        skus = {change.sku for change in changes}
         with self._database.write() as connection:
             if self.keep_past:
                 keep_past(connection, source_id, changes, now)
             connection.exec_driver_sql(
-                "INSERT INTO stock(sku, location, source_id, quantity, import_id, line, missed)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT(sku, location) DO UPDATE SET"
-                " source_id = excluded.source_id, quantity = excluded.quantity,"
-                " import_id = CASE WHEN quantity = excluded.quantity THEN import_id"
-                "   ELSE excluded.import_id END,"
-                " line = CASE WHEN quantity = excluded.quantity THEN line ELSE excluded.line END,"
-                " missed = excluded.missed,"
-                " zeroed_at = CASE WHEN excluded.quantity > 0 THEN NULL WHEN quantity > 0 THEN ?"
-                "   ELSE zeroed_at END,"
-                " missing_at = CASE WHEN excluded.missed = 0 THEN NULL WHEN missed = 0 THEN ?"
-                "   ELSE missing_at END"
-                f" WHERE {MAY_SAY.format(source='excluded.source_id')}",
+                _STORE_STOCK,
                 [
                     (c.sku, c.location, source_id, c.quantity, import_id, c.line, c.missed, now, now)
                     for c in changes
                 ],
             )
-            _touch(connection, {change.sku for change in changes})
-            for channel_id, plan in self._plans.items():
-                _plan(connection, channel_id, plan, now, doubtful=self._database.doubtful)
+            for channel_id, planning in self.plannings.items():
+                self._plan_touched(connection, channel_id, planning, skus, now)
 
-    def plan_anew(self, channel_id: int, now: int) -> Iterator[int]:
-        """Compute all desired quantities of a channel anew, and forget listings it shows no longer.
+    def _plan_touched(
+        self, connection: Connection, channel_id: int, planning: Planning, skus: set[str], now: int
+    ) -> None:
+        """Plan what follows from these SKUs; while the channel's plan is being changed, when that is done."""
+        if channel_id not in self._following:
+            skus = planning.with_bundles(connection.exec_driver_sql, skus)
+            self._plan(connection, planning, Scope.of(skus), now)
+        if channel_id in self._meanwhile:
+            self._meanwhile[channel_id].update(skus)
 
-        Slice by slice, yielding the SKUs done. Only listings whose desired quantity changes become due.
+    def watch(self, channel_id: int) -> None:
+        """Remember from now on what is planned for a channel: another plan for it is being looked at."""
+        self._meanwhile[channel_id] = set()
+
+    def unwatch(self, channel_id: int) -> None:
+        """Remember that no longer."""
+        self._meanwhile.pop(channel_id, None)
+        self._following.discard(channel_id)
+
+    def follow(self, planning: Planning) -> None:
+        """Begin to follow another plan: `store_rows`, `store_planned`, `forget`, then `finish`.
+
+        Until it is finished, no listing of the channel is planned by half of the one and half of the other.
         """
-        after = ""
-        while True:
-            with self._database.write() as connection:
-                skus = [
-                    row[0]
-                    for row in connection.exec_driver_sql(
-                        "SELECT DISTINCT sku FROM stock WHERE sku > ? ORDER BY sku LIMIT ?",
-                        (after, SLICE_ROWS),
-                    )
-                ]
-                if not skus:
-                    break
-                _touch(connection, set(skus))
-                _plan(connection, channel_id, self._plans[channel_id], now, doubtful=self._database.doubtful)
-            after = skus[-1]
-            yield len(skus)
-        yield from self._forget_unplanned(channel_id)
+        self.plannings[planning.channel_id] = planning
+        self._following.add(planning.channel_id)
 
-    def _forget_unplanned(self, channel_id: int) -> Iterator[int]:
-        whole_shop = self._plans[channel_id].locations is None
-        locations = (
-            "l.warehouse = ''"
-            if whole_shop
-            else "EXISTS (SELECT 1 FROM channel_location c WHERE c.channel_id = l.channel_id"
-            " AND c.location = k.location AND c.warehouse = l.warehouse)"
+    def store_rows(self, statement: str, parameters: Sequence[tuple[Any, ...]]) -> None:
+        """Store a slice of what `PlanStaging.row_changes` gives."""
+        with self._database.write() as connection:
+            connection.exec_driver_sql(statement, list(parameters))
+
+    def store_planned(self, channel_id: int, wanted: Sequence[Wanted], now: int) -> None:
+        """Store a slice of `PlanStaging.wanted`, except where other stock has come since `watch`."""
+        meanwhile = self._meanwhile[channel_id]
+        planning = self.plannings[channel_id]
+        with self._database.write() as connection:
+            self._store_listings(
+                connection, planning, [one for one in wanted if one.sku not in meanwhile], now
+            )
+
+    def finish(self, channel_id: int, now: int) -> Iterator[int]:
+        """Plan what other stock has come for since `watch`; slice by slice, yield how many SKUs are left."""
+        planning = self.plannings[channel_id]
+        meanwhile = self._meanwhile.pop(channel_id)
+        with self._database.read() as connection:
+            left = sorted(planning.with_bundles(connection.exec_driver_sql, meanwhile))
+        self._following.discard(channel_id)
+        gone: list[Unwanted] = []
+        while left:
+            gone += self._plan_slice(planning, Scope.of(left[:SLICE_ROWS]), now)
+            left = left[SLICE_ROWS:]
+            yield len(left)
+        self.forget(channel_id, gone)
+
+    def forget(self, channel_id: int, unwanted: Sequence[Unwanted]) -> None:
+        """Forget a slice of listings, but those that are in flight, or show another SKU by now."""
+        keys = [(channel_id, one.identifier, one.warehouse, one.sku) for one in unwanted]
+        left = sum(one.may_show > 0 for one in unwanted)
+        self._left_showing[channel_id] = self._left_showing.get(channel_id, 0) + left
+        if not keys:
+            return
+        condition = "channel_id = ? AND identifier = ? AND warehouse = ? AND sku = ?"
+        with self._database.write() as connection:
+            connection.exec_driver_sql(f"DELETE FROM listing WHERE {condition} AND attempt_id IS NULL", keys)
+            connection.exec_driver_sql(
+                f"DELETE FROM failure WHERE {condition} AND NOT EXISTS (SELECT 1 FROM listing l"
+                " WHERE l.channel_id = failure.channel_id AND l.identifier = failure.identifier"
+                " AND l.warehouse = failure.warehouse)",
+                keys,
+            )
+
+    def take_left_showing(self, channel_id: int) -> int:
+        """Tell, once, how many listings were forgotten that the marketplace may still show stock for."""
+        return self._left_showing.pop(channel_id, 0)
+
+    def take_uncarriable(self) -> dict[int, list[str]]:
+        """Tell, once, the new SKUs by channel that its marketplace cannot carry."""
+        taken, self._uncarriable = self._uncarriable, {}
+        return taken
+
+    def _plan_slice(self, planning: Planning, scope: Scope, now: int) -> list[Unwanted]:
+        with self._database.write() as connection:
+            return self._plan(connection, planning, scope, now)
+
+    def _plan(self, connection: Connection, planning: Planning, scope: Scope, now: int) -> list[Unwanted]:
+        outlook = planning.outlook(connection.exec_driver_sql, scope)
+        self._store_listings(connection, planning, outlook.wanted, now)
+        return outlook.unwanted
+
+    def _store_listings(
+        self, connection: Connection, planning: Planning, wanted: Sequence[Wanted], now: int
+    ) -> None:
+        if not wanted:
+            return
+        doubtful = int(self._database.doubtful)
+        connection.exec_driver_sql(
+            _STORE_LISTING,
+            [
+                (
+                    planning.channel_id, one.identifier, one.warehouse, one.sku,
+                    one.desired, one.desired, one.paused, now, doubtful,
+                    Refusal.NOT_LISTED if _is_too_long(one, planning) else None,
+                )
+                for one in wanted
+            ],
+        )  # fmt: skip
+        self._note_uncarriable(connection, planning, wanted, now)
+
+    def _note_uncarriable(
+        self, connection: Connection, planning: Planning, wanted: Iterable[Wanted], now: int
+    ) -> None:
+        """Say of new listings that the marketplace cannot carry their SKUs, before anything is sent."""
+        long = [one for one in wanted if one.before is None and _is_too_long(one, planning)]
+        if not long:
+            return
+        channel_id = planning.channel_id
+        message = (
+            f"longer than the {planning.plan.longest_sku} characters that this marketplace carries:"
+            " list it by another identifier"
         )
-        while True:
-            with self._database.write() as connection:
-                keys = connection.exec_driver_sql(
-                    "SELECT sku, warehouse, may_show > 0 FROM listing l WHERE channel_id = ?"
-                    " AND attempt_id IS NULL"
-                    " AND NOT EXISTS (SELECT 1 FROM stock k"
-                    " JOIN channel_source s ON s.channel_id = l.channel_id AND s.source_id = k.source_id"
-                    f" WHERE k.sku = l.sku AND {locations}) LIMIT ?",
-                    (channel_id, SLICE_ROWS),
-                ).fetchall()
-                if not keys:
-                    return
-                for table in ("listing", "failure"):
-                    connection.exec_driver_sql(
-                        f"DELETE FROM {table} WHERE channel_id = ? AND sku = ? AND warehouse = ?",
-                        [(channel_id, sku, warehouse) for sku, warehouse, _ in keys],
-                    )
-            self.left_showing += sum(showing for *_, showing in keys)
-            yield len(keys)
+        connection.exec_driver_sql(
+            _STORE_UNCARRIABLE,
+            [
+                (
+                    channel_id, one.identifier, one.warehouse, one.sku, Refusal.NOT_LISTED.value, message,
+                    now, now,
+                )
+                for one in long
+            ],
+        )  # fmt: skip
+        self._uncarriable.setdefault(channel_id, []).extend(one.sku for one in long)
 
 
-def _touch(connection: Connection, skus: set[str]) -> None:
-    connection.exec_driver_sql("CREATE TEMP TABLE IF NOT EXISTS touched (sku TEXT PRIMARY KEY) WITHOUT ROWID")
-    connection.exec_driver_sql("DELETE FROM touched")
-    connection.exec_driver_sql("INSERT INTO touched VALUES (?)", [(sku,) for sku in sorted(skus)])
-
-
-def _plan(connection: Connection, channel_id: int, plan: ChannelPlan, now: int, *, doubtful: bool) -> None:
-    connection.execute(
-        _PLAN_WHOLE_SHOP if plan.locations is None else _PLAN_WAREHOUSES,
-        {
-            "channel": channel_id,
-            "now": now,
-            "doubtful": int(doubtful),
-            "safety_stock": plan.safety_stock,
-            "share_ppm": plan.share_ppm,
-            "max_shown": MAX_QUANTITY if plan.max_shown is None else plan.max_shown,
-        },
-    )
+def _is_too_long(listing: Wanted, planning: Planning) -> bool:
+    """Tell whether the marketplace cannot carry the SKU that the listing is called by."""
+    longest = planning.plan.longest_sku
+    return longest is not None and listing.identifier == listing.sku and len(listing.sku) > longest

@@ -157,7 +157,7 @@ class Channel(SQLModel, table=True):
     name: str
     active: bool = True
     plan: str = ""
-    """Fingerprint of what its desired quantities were computed with."""
+    """`state.plans.ChannelPlan.as_text` of the plan in force."""
     held_at: int | None = None
     hold_code: str = ""
     hold_message: str = ""
@@ -171,6 +171,8 @@ class Channel(SQLModel, table=True):
     """What was learnt of its limit, see `state.records.Pace`."""
     pushed_at: int | None = None
     """When it last accepted a row."""
+    planned: bool = Field(default=False, sa_column_kwargs={"server_default": text("0")})
+    """Whether all its listings follow the plan in force; not so while another one is being applied."""
 
 
 class WarehouseHold(SQLModel, table=True):
@@ -186,28 +188,9 @@ class WarehouseHold(SQLModel, table=True):
     message: str
 
 
-class ChannelLocation(SQLModel, table=True):
-    """Which warehouse of a channel shows which location; none named = the whole shop, all add up."""
-
-    __tablename__ = "channel_location"
-
-    channel_id: int = Field(primary_key=True, foreign_key="channel.id")
-    location: str = Field(primary_key=True)
-    warehouse: str
-
-
-class ChannelSource(SQLModel, table=True):
-    """Which sources feed a channel."""
-
-    __tablename__ = "channel_source"
-
-    channel_id: int = Field(primary_key=True, foreign_key="channel.id")
-    source_id: int = Field(primary_key=True, foreign_key="source.id")
-
-
 CHANGED = "uncertain <> 0 OR confirmed IS NULL OR desired <> confirmed"
 DUE = (
-    "attempt_id IS NULL AND CASE WHEN refusal IS NULL THEN changed OR reassert_at IS NOT NULL"
+    "attempt_id IS NULL AND paused = 0 AND CASE WHEN refusal IS NULL THEN changed OR reassert_at IS NOT NULL"
     " ELSE not_before IS NOT NULL END"
 )
 WAIT_UNTIL = "CASE WHEN changed OR refusal IS NOT NULL THEN not_before ELSE reassert_at END"
@@ -225,7 +208,7 @@ def _derived(name: str, expression: str) -> Column[int]:
 
 
 class Listing(SQLModel, table=True):
-    """The ledger: one SKU in one warehouse (or the whole shop) of one channel."""
+    """The ledger: one listing of one channel, in one warehouse or the whole shop, and the SKU it shows."""
 
     __tablename__ = "listing"
     __table_args__: Any = (
@@ -240,12 +223,16 @@ class Listing(SQLModel, table=True):
         Index("listing_in_flight", "channel_id", "attempt_id", sqlite_where=text("attempt_id IS NOT NULL")),
         Index("listing_repeated", "channel_id", "reassert_at", sqlite_where=text("reassert_at IS NOT NULL")),
         Index("listing_refused", "channel_id", "warehouse", sqlite_where=text("refusal IS NOT NULL")),
+        Index("listing_renamed", "channel_id", "sku", sqlite_where=text("identifier <> sku")),
+        Index("listing_paused", "channel_id", "warehouse", sqlite_where=text("paused <> 0")),
         {"sqlite_with_rowid": False},
     )  # fmt: skip
 
     channel_id: int = Field(primary_key=True, foreign_key="channel.id")
-    sku: str = Field(primary_key=True)
+    identifier: str = Field(primary_key=True)
+    """What the marketplace calls it, see `state.plans.encode`: the SKU where nothing else is known."""
     warehouse: str = Field(primary_key=True)
+    sku: str
     desired: int
     confirmed: int | None = None
     confirmed_at: int | None = None
@@ -266,6 +253,8 @@ class Listing(SQLModel, table=True):
     """Failed attempts in a row that count against the listing."""
     batch_limit: int | None = None
     """A suspect travels with no more rows than this."""
+    paused: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
+    """1: a rule says to leave it alone."""
     changed: int = Field(sa_column=_derived("changed", CHANGED))
     due: int = Field(sa_column=_derived("due", DUE))
     wait_until: int | None = Field(sa_column=_derived("wait_until", WAIT_UNTIL))
@@ -279,8 +268,9 @@ class Failure(SQLModel, table=True):
     __table_args__: Any = {"sqlite_with_rowid": False}
 
     channel_id: int = Field(primary_key=True, foreign_key="channel.id")
-    sku: str = Field(primary_key=True)
+    identifier: str = Field(primary_key=True)
     warehouse: str = Field(primary_key=True)
+    sku: str
     outcome: str
     reason: str
     code: str
@@ -342,3 +332,5 @@ class Attempt(SQLModel, table=True):
     message: str = ""
     changed_at: int | None = None
     """Since when its listing differed as it was begun; empty for what merely asserts a quantity anew."""
+    identifier: str = Field(default="", sa_column_kwargs={"server_default": text("''")})
+    """What the marketplace was told it is called."""

@@ -115,11 +115,13 @@ def sold_out_since(
         ).one()
         count += found[0] + deferred[0]
         oldest = min([oldest, *(since for _, since in (found, deferred) if since is not None)])
-    # One that the marketplace does not know is not shown there, whatever it may have shown once.
+    # What the marketplace does not know is not shown there, whatever it may have shown once; what is paused
+    # is left alone on purpose.
     refused, since = connection.exec_driver_sql(
-        "SELECT count(*), min(changed_at) FROM (SELECT desired, may_show, changed_at, refusal FROM listing"
+        "SELECT count(*), min(changed_at)"
+        " FROM (SELECT desired, may_show, changed_at, refusal, paused FROM listing"
         f" {REFUSED_INDEX} WHERE channel_id = ? AND refusal IS NOT NULL LIMIT ?)"
-        " WHERE desired = 0 AND may_show > 0 AND refusal <> ? AND changed_at <= ?",
+        " WHERE desired = 0 AND may_show > 0 AND refusal <> ? AND changed_at <= ? AND paused = 0",
         (channel_id, MOST_LOOKED_THROUGH, Refusal.NOT_LISTED, before),
     ).one()
     if not count + refused:

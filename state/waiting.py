@@ -1,12 +1,15 @@
 """The times that something waits for, when the wall clock they were told by is set. Times in ms."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from sqlalchemy import Connection
+
 from state.database import Database
-from state.dialect import REPEATED_INDEX, WAITING_INDEX
+from state.dialect import PAUSED_INDEX, REPEATED_INDEX, WAITING_INDEX
+from state.plans import ChannelPlan
 from state.records import Risk
-from state.registry import SLICE_ROWS, ChannelPlan
+from state.registry import SLICE_ROWS
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +28,9 @@ class LongestWaits:
 
 
 _LAST_OF_SLICE = (
-    "SELECT sku, warehouse FROM (SELECT sku, warehouse FROM listing"
-    " WHERE channel_id = ? AND (sku, warehouse) > (?, ?) ORDER BY sku, warehouse LIMIT ?)"
-    " ORDER BY sku DESC, warehouse DESC LIMIT 1"
+    "SELECT identifier, warehouse FROM (SELECT identifier, warehouse FROM listing"
+    " WHERE channel_id = ? AND (identifier, warehouse) > (?, ?) ORDER BY identifier, warehouse LIMIT ?)"
+    " ORDER BY identifier DESC, warehouse DESC LIMIT 1"
 )
 _MOVE = (
     "UPDATE listing SET"
@@ -37,8 +40,8 @@ _MOVE = (
     " confirmed_at = CASE WHEN confirmed_at > :recent AND confirmed_at <= :before"
     "   THEN confirmed_at + :by ELSE confirmed_at END,"
     " not_before = CASE WHEN :by < 0 AND not_before > :passed THEN not_before + :by ELSE not_before END"
-    " WHERE channel_id = :channel AND (sku, warehouse) > (:sku, :warehouse)"
-    " AND (sku, warehouse) <= (:last_sku, :last_warehouse)"
+    " WHERE channel_id = :channel AND (identifier, warehouse) > (:identifier, :warehouse)"
+    " AND (identifier, warehouse) <= (:last_identifier, :last_warehouse)"
     " AND (reassert_at > :passed OR confirmed_at > :recent OR :by < 0 AND not_before > :passed)"
 )
 _SHORTEN_PAUSE = (
@@ -46,21 +49,26 @@ _SHORTEN_PAUSE = (
     " WHERE id = :channel AND paused_until > :now"
 )
 _TOO_SOON = (
-    f"SELECT sku, warehouse FROM listing {REPEATED_INDEX}"
+    f"SELECT identifier, warehouse FROM listing {REPEATED_INDEX}"
     " WHERE channel_id = ? AND reassert_at IS NOT NULL AND reassert_at < ?"
     " AND reassert_at <= confirmed_at + ? LIMIT ?"
 )
+_TOO_FAR = (
+    "wait_until > CASE WHEN refusal IS NOT NULL THEN :probe WHEN changed THEN :retry ELSE :repetition END"
+)
 _FAR = (
-    f"SELECT sku FROM listing {WAITING_INDEX}"
+    f"SELECT identifier FROM listing {WAITING_INDEX}"
     " WHERE channel_id = :channel AND warehouse = :warehouse AND risk = :risk AND due = 1"
-    " AND wait_until IS NOT NULL AND wait_until > :soonest"
-    " AND wait_until > CASE WHEN refusal IS NOT NULL THEN :probe WHEN changed THEN :retry"
-    "   ELSE :repetition END LIMIT :rows"
+    f" AND wait_until IS NOT NULL AND wait_until > :soonest AND {_TOO_FAR} LIMIT :rows"
+)
+_PAUSED = (
+    f"SELECT identifier, coalesce({_TOO_FAR}, 0) FROM listing {PAUSED_INDEX} WHERE channel_id = :channel"
+    " AND warehouse = :warehouse AND paused <> 0 AND identifier > :after ORDER BY identifier LIMIT :rows"
 )
 _BRING_NEAR = (
     "UPDATE listing SET reassert_at = min(reassert_at, ?),"
     " not_before = min(not_before, CASE WHEN refusal IS NULL THEN ? ELSE ? END)"
-    " WHERE channel_id = ? AND sku = ? AND warehouse = ?"
+    " WHERE channel_id = ? AND identifier = ? AND warehouse = ?"
 )
 
 
@@ -90,7 +98,8 @@ def move_waits(database: Database, channel_id: int, *, before: int, by: int, set
             last = connection.exec_driver_sql(_LAST_OF_SLICE, (channel_id, *after, SLICE_ROWS)).one_or_none()
             if last is None:
                 return
-            place = {"sku": after[0], "warehouse": after[1], "last_sku": last[0], "last_warehouse": last[1]}
+            first = {"identifier": after[0], "warehouse": after[1]}
+            place = {**first, "last_identifier": last[0], "last_warehouse": last[1]}
             connection.exec_driver_sql(_MOVE, {"channel": channel_id, **times, **place})
         after = (last[0], last[1])
         yield
@@ -120,15 +129,33 @@ def bring_near(
         for risk in Risk:
             while _bring_some_near(database, {**limits, "warehouse": warehouse, "risk": risk}):
                 yield
+        yield from _bring_paused_near(database, {**limits, "warehouse": warehouse})
 
 
 def _bring_some_near(database: Database, limits: dict[str, int | str]) -> bool:
     with database.write() as connection:
-        skus = [row[0] for row in connection.exec_driver_sql(_FAR, limits)]
-        if skus:
-            near = (limits["repetition"], limits["retry"], limits["probe"], limits["channel"])
-            connection.exec_driver_sql(_BRING_NEAR, [(*near, sku, limits["warehouse"]) for sku in skus])
-    return bool(skus)
+        far = [row[0] for row in connection.exec_driver_sql(_FAR, limits)]
+        _bring(connection, limits, far)
+    return bool(far)
+
+
+def _bring_paused_near(database: Database, limits: dict[str, int | str]) -> Iterator[None]:
+    """Do the same with what is paused: it must not wait for longer once it is not."""
+    after = ""
+    while True:
+        with database.write() as connection:
+            rows = connection.exec_driver_sql(_PAUSED, {**limits, "after": after}).fetchall()
+            _bring(connection, limits, [identifier for identifier, far in rows if far])
+        if not rows:
+            return
+        after = rows[-1][0]
+        yield
+
+
+def _bring(connection: Connection, limits: dict[str, int | str], identifiers: Sequence[str]) -> None:
+    if identifiers:
+        near = (limits["repetition"], limits["retry"], limits["probe"], limits["channel"])
+        connection.exec_driver_sql(_BRING_NEAR, [(*near, one, limits["warehouse"]) for one in identifiers])
 
 
 def put_off_repetitions(database: Database, channel_id: int, until: int, settling: int) -> Iterator[None]:
@@ -143,7 +170,8 @@ def put_off_repetitions(database: Database, channel_id: int, until: int, settlin
             if not keys:
                 return
             connection.exec_driver_sql(
-                "UPDATE listing SET reassert_at = ? WHERE channel_id = ? AND sku = ? AND warehouse = ?",
+                "UPDATE listing SET reassert_at = ?"
+                " WHERE channel_id = ? AND identifier = ? AND warehouse = ?",
                 [(until, channel_id, *key) for key in keys],
             )
         yield

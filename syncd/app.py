@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -12,7 +13,7 @@ from connectors.contract import Connector, Surroundings
 from state.database import Database, StateLocked
 from state.imports import Imports
 from state.ledger import Ledger
-from state.registry import ChannelPlan, Registry
+from state.registry import Registry
 from state.stock import StockBook
 from syncd.clock import Clock
 from syncd.config.model import ChannelConfig, Config
@@ -25,13 +26,15 @@ from syncd.intake import IntakeParts
 from syncd.lane import Lane
 from syncd.lane_watch import LaneWatch
 from syncd.logs import get_logger
-from syncd.made import PACE_KEYS, channel_pacer, channel_plan, make_feed, settling_ms, source_terms
+from syncd.made import PACE_KEYS, channel_pacer, make_feed, settling_ms, source_terms
 from syncd.metrics.counting import Metrics
+from syncd.planner import Planner, PlannerParts
 from syncd.sources.rows import SourceUnreachable
 from syncd.threads import Blocking, in_thread
 from syncd.timekeeping import Timekeeping
 from syncd.vitals import Vitals
 
+MOST_NAMED = 5
 CATCH_UP_PATIENCE_SECONDS = 30.0
 """So long a source may make no headway before it is met without what it has said meanwhile."""
 
@@ -41,7 +44,8 @@ class World:
     """What the application is given of the world: clocks, dice, threads, the network, and where to remember.
 
     `transport` is None for real connections; `state` overrides where the configuration keeps it. `rehearsal`:
-    source files stay where they lie, nothing is pushed.
+    source files stay where they lie, nothing is pushed. `trial`: plans are followed even where they would be
+    held, to see what they would do.
     """
 
     clock: Clock
@@ -50,6 +54,7 @@ class World:
     transport: httpx.AsyncBaseTransport | None = None
     state: Path | None = None
     rehearsal: bool = False
+    trial: bool = False
     metrics: Metrics = field(default_factory=Metrics)
 
 
@@ -82,6 +87,7 @@ class App:
     timekeeping: Timekeeping = field(init=False)
     feeds: dict[str, Feed] = field(default_factory=dict)
     lanes: dict[str, Lane] = field(default_factory=dict)
+    planners: dict[str, Planner] = field(default_factory=dict)
     connectors: list[Connector] = field(default_factory=list)
     channel_ids: dict[str, int] = field(default_factory=dict)
 
@@ -97,6 +103,24 @@ class App:
         """Let every lane look again at what is due."""
         for lane in self.lanes.values():
             lane.wake()
+
+    def planned(self) -> None:
+        """Let lanes look at what was planned, and tell of what the marketplaces cannot carry."""
+        for channel_id, skus in self.book.take_uncarriable().items():
+            name = next(name for name, one in self.channel_ids.items() if one == channel_id)
+            get_logger("planner").warning(
+                "listings_uncarriable",
+                channel=name,
+                listings=len(skus),
+                skus=skus[:MOST_NAMED],
+                reason="their SKUs are too long for this marketplace: list them by another identifier",
+            )
+        self.wake_lanes()
+
+    def warehouses(self, name: str) -> tuple[str, ...]:
+        """Give the warehouses that a channel's listings can be in, by the plan in force."""
+        planning = self.book.plannings.get(self.channel_ids[name])
+        return () if planning is None else planning.plan.warehouses
 
     async def assert_anew(self, channels: Collection[str], skus: Collection[str] | None = None) -> None:
         """Let every listing of these channels (or of these SKUs on them) become due."""
@@ -189,23 +213,36 @@ async def _assemble(app: App, config: Config, connectors: Connectors) -> None:
     """Put together all that follows from a configuration."""
     world, database, registry = app.world, app.database, app.registry
     source_ids = registry.register_sources(list(config.sources))
-    plans: dict[int, ChannelPlan] = {}
-    stale: list[int] = []
-    names: dict[str, int] = {}
-    for channel in config.channels.values():
-        plan = channel_plan(channel)
-        channel_id, must_plan = registry.register_channel(plan, source_ids, world.clock.now())
-        plans[channel_id] = plan
-        names[channel.name] = channel_id
-        if must_plan:
-            stale.append(channel_id)
-    registry.deactivate_others(list(plans))
+    in_force = {
+        name: registry.register_channel(name, channel.account, world.clock.now())
+        for name, channel in config.channels.items()
+    }
+    names = {name: one.channel_id for name, one in in_force.items()}
+    registry.deactivate_others(list(names.values()))
     app.config, app.channel_ids = config, names
     app.feeds, app.lanes, app.connectors = {}, {}, []
-    app.book = StockBook(database, plans)
+    app.book = StockBook(database, {})
+    planner_parts = PlannerParts(
+        database,
+        registry,
+        app.imports,
+        app.book,
+        world.clock,
+        world.blocking,
+        app.planned,
+        app.progress,
+        trial=world.trial,
+    )
+    app.planners = {
+        name: Planner(config, config.channels[name], one, planner_parts) for name, one in in_force.items()
+    }
     settling = {names[name]: settling_ms(channel) for name, channel in config.channels.items()}
-    app.timekeeping = Timekeeping(database, world.clock, plans, settling, list(source_ids.values()))
-    await _meet_the_configuration(app, plans, stale)
+    app.timekeeping = Timekeeping(
+        database, world.clock, app.book.plannings, settling, list(source_ids.values())
+    )
+    await _meet_the_last_state(app)
+    for planner in app.planners.values():
+        await planner.look()
     await app.timekeeping.begin()
     parts = IntakeParts(
         database,
@@ -214,7 +251,7 @@ async def _assemble(app: App, config: Config, connectors: Connectors) -> None:
         app.book,
         world.clock,
         world.blocking,
-        app.wake_lanes,
+        app.planned,
         world.metrics,
         app.progress,
     )
@@ -224,7 +261,7 @@ async def _assemble(app: App, config: Config, connectors: Connectors) -> None:
         )
     if not world.rehearsal:
         await _catch_up(app)
-        _connect(app, plans, connectors)
+        _connect(app, connectors)
 
 
 async def _catch_up(app: App) -> None:
@@ -269,28 +306,15 @@ def _meet_the_last_process(app: App) -> None:
         )
 
 
-async def _meet_the_configuration(app: App, plans: dict[int, ChannelPlan], stale: list[int]) -> None:
-    """Assert anew what an older copy of the state does not know; plan anew where the plan is another."""
-    log = get_logger("state")
-    now = app.world.clock.now()
+async def _meet_the_last_state(app: App) -> None:
+    """Assert anew what an older copy of the state does not know."""
     if app.database.rewound:
-        log.error("state_restored", reason="an older copy came back: everything is asserted anew")
-        for channel_id in plans:
-            for _ in app.registry.make_uncertain(channel_id, now, ambiguous=True):
+        get_logger("state").error(
+            "state_restored", reason="an older copy came back: everything is asserted anew"
+        )
+        for channel_id in app.channel_ids.values():
+            for _ in app.registry.make_uncertain(channel_id, app.world.clock.now(), ambiguous=True):
                 await asyncio.sleep(0)
-    for channel_id in stale:
-        for _ in app.book.plan_anew(channel_id, now):
-            await asyncio.sleep(0)
-        app.registry.wake(channel_id)
-        app.registry.planned(channel_id, plans[channel_id])
-        if app.book.left_showing:
-            log.warning(
-                "listings_left_showing",
-                channel=plans[channel_id].name,
-                listings=app.book.left_showing,
-                reason="not sold here any more, and the stock shown stays: set them to zero there",
-            )
-            app.book.left_showing = 0
 
 
 def _pacers(app: App) -> dict[str, tuple[Pacer, tuple[int, ...]]]:
@@ -311,19 +335,20 @@ def _pacers(app: App) -> dict[str, tuple[Pacer, tuple[int, ...]]]:
     return pacers
 
 
-def _connect(app: App, plans: dict[int, ChannelPlan], connectors: Connectors) -> None:
+def _connect(app: App, connectors: Connectors) -> None:
     ledger, pacers = Ledger(app.database), _pacers(app)
-    for channel_id, plan in plans.items():
-        channel = app.config.channels[plan.name]
+    for name, channel_id in app.channel_ids.items():
+        channel = app.config.channels[name]
         if not channel.enabled:
             continue
-        connector = connectors.by_channel[plan.name]
+        connector = connectors.by_channel[name]
         app.connectors.append(connector)
-        pacer, sharing = pacers[plan.name]
-        app.lanes[plan.name] = Lane(
+        pacer, sharing = pacers[name]
+        app.lanes[name] = Lane(
             LaneParts(
                 channel_id=channel_id,
-                plan=plan,
+                name=name,
+                warehouses=partial(app.warehouses, name),
                 capabilities=channel.plugin.capabilities,
                 connector=connector,
                 pacer=pacer,
@@ -336,6 +361,6 @@ def _connect(app: App, plans: dict[int, ChannelPlan], connectors: Connectors) ->
                 clock=app.world.clock,
                 chance=app.world.chance,
                 metrics=app.metrics.channel(channel.name),
-                watch=LaneWatch(app.progress, app.world.clock, plan.name, channel.limits.timeout),
+                watch=LaneWatch(app.progress, app.world.clock, name, channel.limits.timeout),
             )
         )

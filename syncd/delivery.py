@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from connectors.contract import Answer, Capabilities, Connector, OutcomeKind, StockUpdate
+from connectors.contract import Answer, Capabilities, Connector, OutcomeKind
 from connectors.errors import (
     BatchRefused,
     ChannelRefused,
@@ -18,9 +18,10 @@ from connectors.errors import (
 from state.database import Database
 from state.ledger import Ledger
 from state.records import Attempt, Push, PushEnd, Settlement
-from state.registry import ChannelPlan, Registry
+from state.registry import Registry
 from syncd.clock import Clock
-from syncd.core.blame import Blame
+from syncd.core.addressing import update_of, why_not_carried
+from syncd.core.blame import Blame, Suspect, suspect_of
 from syncd.core.clock_offset import ClockOffset
 from syncd.core.pacing import LONGEST_PAUSE_SECONDS, Pacer
 from syncd.core.settling import Moment, refuse_locally, settle_answer, settle_error
@@ -38,7 +39,9 @@ class LaneParts:
     """What a lane works with."""
 
     channel_id: int
-    plan: ChannelPlan
+    name: str
+    warehouses: Callable[[], Sequence[str]]
+    """Gives those that its listings can be in, by the plan in force."""
     capabilities: Capabilities
     connector: Connector
     pacer: Pacer
@@ -61,7 +64,7 @@ class Delivery:
     def __init__(self, parts: LaneParts) -> None:
         """Start from what the state remembers: a pause that the marketplace asked for, held warehouses."""
         self._parts = parts
-        self._log = get_logger("delivery").bind(channel=parts.plan.name)
+        self._log = get_logger("delivery").bind(channel=parts.name)
         self._probe_at = self._read_holds()
         self._blame = Blame()
         self.clock_offset = ClockOffset()
@@ -74,9 +77,7 @@ class Delivery:
         """List the warehouses that may be pushed to: those not held, and those to be probed again."""
         now = self._parts.clock.monotonic()
         return [
-            warehouse
-            for warehouse in self._parts.plan.warehouses
-            if self._probe_at.get(warehouse, now) <= now
+            warehouse for warehouse in self._parts.warehouses() if self._probe_at.get(warehouse, now) <= now
         ]
 
     def _read_holds(self) -> dict[str, float]:
@@ -87,7 +88,7 @@ class Delivery:
 
     async def deliver(self, push: Push) -> ConnectorError | None:
         """Send one push and settle every row of it; return what it says against the channel as a whole."""
-        with bound(channel=self._parts.plan.name, push=push.id):
+        with bound(channel=self._parts.name, push=push.id):
             return await self._deliver(push)
 
     async def _deliver(self, push: Push) -> ConnectorError | None:
@@ -126,7 +127,7 @@ class Delivery:
             return None, None
         try:
             with self._parts.watch.call():
-                return await self._parts.connector.push([_update(attempt) for attempt in attempts]), None
+                return await self._parts.connector.push([update_of(attempt) for attempt in attempts]), None
         except ConnectorError as error:
             return None, error
         except Exception as fault:  # noqa: BLE001 (a fault of a plug-in must not end the lane)
@@ -139,14 +140,14 @@ class Delivery:
             self.clock_offset.heard(answered.server_time, sent=sent_at, received=received_at)
 
     def _split_uncarriable(self, push: Push) -> tuple[list[Attempt], list[Settlement]]:
-        longest = self._parts.capabilities.max_sku_length
-        if longest is None:
-            return list(push.attempts), []
-        message = f"this marketplace takes SKUs of at most {longest} characters"
-        return (
-            [a for a in push.attempts if len(a.sku) <= longest],
-            [refuse_locally(a, "sku_too_long", message) for a in push.attempts if len(a.sku) > longest],
-        )
+        sendable, refused = [], []
+        for attempt in push.attempts:
+            reason = why_not_carried(update_of(attempt).listed_as, self._parts.capabilities)
+            if reason is None:
+                sendable.append(attempt)
+            else:
+                refused.append(refuse_locally(attempt, *reason))
+        return sendable, refused
 
     def _report(self, push: Push, settlements: Sequence[Settlement], error: ConnectorError | None) -> None:
         of = Counter(settlement.outcome for settlement in settlements)
@@ -163,14 +164,22 @@ class Delivery:
             self._log.info("batch_failed", code=error.code, reason=error.message, **facts)
         for settlement in settlements:
             if settlement.outcome == OutcomeKind.REJECTED:
-                self._log.warning(
-                    "row_rejected",
-                    sku=settlement.attempt.sku,
-                    warehouse=settlement.attempt.warehouse,
-                    quantity=settlement.attempt.quantity,
-                    code=settlement.code,
-                    reason=settlement.message,
-                )
+                self._tell_rejected(settlement)
+
+    def _tell_rejected(self, settlement: Settlement) -> None:
+        attempt = settlement.attempt
+        identifier = update_of(attempt).identifier
+        facts = {
+            "sku": attempt.sku,
+            "warehouse": attempt.warehouse,
+            "quantity": attempt.quantity,
+            "identifier": identifier and f"{identifier.kind} {identifier.value}",
+            "code": settlement.code,
+            "reason": settlement.message,
+        }
+        if identifier is None:
+            del facts["identifier"]
+        self._log.warning("row_rejected", **facts)
 
     def _learn(self, answer: Answer, attempts: Sequence[Attempt], sent_at: float) -> None:
         """Take from a good answer what it says of pace, and of warehouses that were held."""
@@ -208,12 +217,12 @@ class Delivery:
             case TryLater() if error.retry_after is not None:
                 self._asked_to_wait(error.retry_after)
                 return error
-            case WarehouseRefused() if error.warehouse in self._parts.plan.warehouses:
+            case WarehouseRefused() if error.warehouse in self._parts.warehouses():
                 self._hold_warehouse(error)
             case BatchRefused() if len(attempts) == 1:
                 return self._refused_alone(error, attempts[0])
             case BatchRefused():
-                self._blame.refused_together({attempt.sku for attempt in attempts})
+                self._blame.refused_together({suspect_of(update_of(attempt)) for attempt in attempts})
             case _:
                 return error
         return None
@@ -253,20 +262,20 @@ class Delivery:
     def _judge(self, answer: Answer) -> None:
         """Let rows that were refused alone be tried again where others are taken."""
         verdicts = {OutcomeKind.ACCEPTED, OutcomeKind.REJECTED}
-        judged = {outcome.update.sku for outcome in answer.outcomes if outcome.kind in verdicts}
-        taken = {o.update.sku for o in answer.outcomes if o.kind is OutcomeKind.ACCEPTED}
+        judged = {suspect_of(outcome.update) for outcome in answer.outcomes if outcome.kind in verdicts}
+        taken = {suspect_of(o.update) for o in answer.outcomes if o.kind is OutcomeKind.ACCEPTED}
         again = self._blame.answered(taken, judged)
         if again:
-            self._parts.registry.wake(self._parts.channel_id, again)
+            self._parts.registry.wake(self._parts.channel_id, _skus_of(again))
 
     def _refused_alone(self, error: BatchRefused, attempt: Attempt) -> ConnectorError | None:
         """Blame the row, or else the channel: then no row, and each probe takes another."""
-        skus = self._blame.refused_alone(error.code, attempt.sku)
-        if not skus:
+        rows = self._blame.refused_alone(error.code, suspect_of(update_of(attempt)))
+        if not rows:
             return None
         # By then every other row has been probed once: those that are truly bad must not take all the probes.
-        again = self._parts.clock.now() + int((len(skus) + 1) * PROBE_HOLD_SECONDS * 1000)
-        self._parts.registry.absolve(self._parts.channel_id, skus, again)
+        again = self._parts.clock.now() + int((len(rows) + 1) * PROBE_HOLD_SECONDS * 1000)
+        self._parts.registry.absolve(self._parts.channel_id, _skus_of(rows), again)
         return ChannelRefused(
             f"every row is refused, each alone: {error.message}", code=error.code, status=error.status
         )
@@ -284,13 +293,13 @@ def connector_fault(fault: Exception) -> str:
     return f"the connector itself failed ({type(fault).__name__}): please report this"
 
 
-def _update(attempt: Attempt) -> StockUpdate:
-    return StockUpdate(attempt.sku, attempt.warehouse, attempt.quantity)
+def _skus_of(rows: Sequence[Suspect]) -> list[str]:
+    return list(dict.fromkeys(row.sku for row in rows))
 
 
 def _end(answer: Answer | None, error: ConnectorError | None) -> PushEnd:
     if error is not None:
         return PushEnd(status=error.status, code=error.code, message=error.message)
     if answer is None:
-        return PushEnd(message="not sent: this marketplace cannot carry these SKUs")
+        return PushEnd(message="not sent: this marketplace cannot carry these listings")
     return PushEnd(status=answer.status, request_id=answer.request_id, batch_id=answer.batch_id)

@@ -9,16 +9,22 @@ from state.explaining import (
     LevelRow,
     ListingRow,
     ListingState,
+    Place,
     SkuRecord,
-    shown_quantity,
     state_of,
 )
 from state.past_levels import PastLevel
-from syncd.config.model import ChannelConfig, Config, RulesConfig
+from state.plans import ChannelPlan
+from state.records import MAX_QUANTITY
+from syncd.config.model import ChannelConfig, Config
+from syncd.config.rules import RulesConfig, channel_rules
+from syncd.core.rules import Cascade, Rules
+from syncd.naming import identifier_as_json
 from syncd.times import rfc3339
 
 WHOLE_SHOP = ("",)
 _PER_PERCENT = 10_000
+_MILLION = 1_000_000
 
 
 def warehouses_of(channel: ChannelConfig) -> tuple[str, ...]:
@@ -37,7 +43,7 @@ def explanation_of(
             {"source": held.source, "id": held.id, "name": held.name} for held in record.held_imports
         ],
         "channels": {
-            name: _channel(config.channels[name], record.channels.get(name), record.levels, now)
+            name: _channel(config.channels[name], sku, record.channels.get(name), record.levels, now)
             for name in names
         },
         "nearest": record.nearest,
@@ -74,9 +80,10 @@ def _past(past: PastLevel) -> dict[str, Any]:
 
 
 def _channel(
-    channel: ChannelConfig, record: ChannelRecord | None, levels: Sequence[LevelRow], now: int
+    channel: ChannelConfig, sku: str, record: ChannelRecord | None, levels: Sequence[LevelRow], now: int
 ) -> dict[str, Any]:
-    places = dict.fromkeys(warehouses_of(channel) if record is None else record.attempts)
+    nowhere = [(sku, warehouse) for warehouse in warehouses_of(channel)]
+    places = nowhere if record is None else list(record.attempts)
     row = None if record is None else record.channel
     paused = None if row is None or (row.paused_until or 0) <= now else row.paused_until
     hold = None
@@ -88,35 +95,39 @@ def _channel(
         "hold": hold,
         "paused_until": _time(paused),
         "rules": {
-            "safety_stock": channel.rules.safety_stock,
-            "share": _percent(channel.rules.share),
-            "max_shown": channel.rules.max_shown,
+            "safety_stock": _rules(channel).safety_stock,
+            "share": _percent(_rules(channel).share_ppm),
+            "max_shown": _rules(channel).max_shown,
         },
         "not_sold": [
             {"source": level.source, "location": level.location, "quantity": level.quantity, "because": why}
             for level in levels
             if (why := _left_out(channel, level)) is not None
         ],
-        "listings": [_place(channel, record, warehouse, levels, now) for warehouse in places],
+        "listings": [
+            {"identifier": identifier_as_json(sku, place[0]), **_place(channel, record, place, levels, now)}
+            for place in places
+        ],
     }
 
 
 def _place(
     channel: ChannelConfig,
     record: ChannelRecord | None,
-    warehouse: str,
+    place: Place,
     levels: Sequence[LevelRow],
     now: int,
 ) -> dict[str, Any]:
-    """Tell all of one warehouse: what it has, what it should show, what was said to the marketplace."""
+    """Tell all of one listing: what it has, what it should show, what was said to the marketplace."""
+    warehouse = place[1]
     stock = _stock(channel, [level for level in levels if _warehouse_of(channel, level) == warehouse])
-    listing = None if record is None else record.listings.get(warehouse)
+    listing = None if record is None else record.listings.get(place)
     planned = record is None or record.planned
     return {
         "warehouse": warehouse,
         **stock,
         "plan": _plan(stock["computed"], None if listing is None else listing.desired, planned=planned),
-        **_listing(channel, record, warehouse, now),
+        **_listing(channel, record, place, now),
     }
 
 
@@ -150,33 +161,35 @@ def _stock(channel: ChannelConfig, counting: Sequence[LevelRow]) -> dict[str, An
             for level in counting
         ],
         "stock": stock,
-        "arithmetic": None if stock is None else arithmetic(channel.rules, stock),
-        "computed": None if stock is None else _computed(channel.rules, stock),
+        "arithmetic": None if stock is None else arithmetic(_rules(channel), stock),
+        "computed": None if stock is None else _computed(_rules(channel), stock),
     }
 
 
-def _computed(rules: RulesConfig, stock: int) -> int:
-    return shown_quantity(
-        stock, safety_stock=rules.safety_stock, share_ppm=rules.share, max_shown=rules.max_shown
-    )
+def _rules(channel: ChannelConfig) -> Rules:
+    layers = channel_rules(RulesConfig(), channel.rules, channel.name)
+    return Cascade(ChannelPlan(channel.name, "", (), rules=layers)).of("", "", ())
 
 
-def arithmetic(rules: RulesConfig, stock: int) -> str:
+def _computed(rules: Rules, stock: int) -> int:
+    most = MAX_QUANTITY if rules.max_shown is None else rules.max_shown
+    return min(most, max(stock - rules.safety_stock, 0) * rules.share_ppm // _MILLION)
+
+
+def arithmetic(rules: Rules, stock: int) -> str:
     """Write out what the rules make of a stock: `min(10, floor((15 - 2) x 80%)) = 10`."""
-    text = f"floor(({stock} - {rules.safety_stock}) x {_percent(rules.share)})"
+    text = f"floor(({stock} - {rules.safety_stock}) x {_percent(rules.share_ppm)})"
     if rules.max_shown is not None:
         text = f"min({rules.max_shown}, {text})"
     below = " (never below 0)" if stock < rules.safety_stock else ""
     return f"{text} = {_computed(rules, stock)}{below}"
 
 
-def _listing(
-    channel: ChannelConfig, record: ChannelRecord | None, warehouse: str, now: int
-) -> dict[str, Any]:
+def _listing(channel: ChannelConfig, record: ChannelRecord | None, place: Place, now: int) -> dict[str, Any]:
     """Tell how a listing stands; all is None where there is none."""
-    listing = None if record is None else record.listings.get(warehouse)
-    hold = None if record is None else record.warehouse_holds.get(warehouse)
-    attempts = [] if record is None else record.attempts[warehouse]
+    listing = None if record is None else record.listings.get(place)
+    hold = None if record is None else record.warehouse_holds.get(place[1])
+    attempts = [] if record is None else record.attempts[place]
     held = record is not None and (record.channel.held_at is not None or hold is not None)
     state = None if listing is None else state_of(listing, held=held, now=now)
     in_sync = state is ListingState.IN_SYNC
@@ -185,6 +198,7 @@ def _listing(
         "confirmed": None if listing is None else listing.confirmed,
         "confirmed_at": None if listing is None else _time(listing.confirmed_at),
         "state": state,
+        "paused": listing is not None and listing.paused,
         "verified": in_sync and not channel.plugin.capabilities.asynchronous,
         **_reason(listing, state),
         "warehouse_hold": None

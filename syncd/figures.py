@@ -17,7 +17,7 @@ from state.reports import SourceRow
 from syncd.app import App
 from syncd.config.model import Config, SourceConfig
 from syncd.lane import Lane
-from syncd.made import channel_plan
+from syncd.made import configured_warehouses
 from syncd.metrics import measures
 from syncd.metrics.measures import Reading
 
@@ -63,7 +63,7 @@ def stored_readings(config: Config, path: Path, now: int) -> list[Reading]:
     began = time.monotonic()
     found: list[Reading] = []
     with Reader(path) as reader, reader.read() as connection:
-        warehouses = {name: channel_plan(one).warehouses for name, one in config.channels.items()}
+        warehouses = {name: configured_warehouses(one) for name, one in config.channels.items()}
         for name, channel in channel_figures(connection, warehouses, now).items():
             found += _channel(name, channel, enabled=config.channels[name].enabled, now=now)
         alerts = alerts_by_kind(connection)

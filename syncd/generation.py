@@ -14,6 +14,7 @@ from syncd.config.model import DropSource
 from syncd.feeds import SILENT_SECONDS, Feed
 from syncd.housekeeping import Housekeeping
 from syncd.logs import get_logger, tell_withheld
+from syncd.planner import Planner
 from syncd.reconciling import StaleSource, require_fresh
 from syncd.scheduler import Schedule, Work
 from syncd.watching import folder_hints
@@ -21,6 +22,7 @@ from syncd.watching import folder_hints
 T = TypeVar("T")
 FINISH_SECONDS = 30.0
 MARK_EVERY_SECONDS = 60.0
+PLAN_EVERY_SECONDS = 5.0
 HOUSEKEEPING_AT = "04:20"
 WATCH_ROOM_SECONDS = 60.0
 FIRST_LOOK_STEP_SECONDS = 1.0
@@ -90,13 +92,15 @@ class Generation:
         What does not answer is not waited for.
         """
         self._begin_no_look()
-        feeds = self._app.feeds.values()
-        idle = [asyncio.ensure_future(feed.idle()) for feed in feeds if not feed.stands_still]
+        feeds, planners = self._app.feeds.values(), self._app.planners.values()
+        ends = [feed.idle() for feed in feeds if not feed.stands_still]
+        ends += [planner.idle() for planner in planners]
+        idle = [asyncio.ensure_future(end) for end in ends]
         try:
             if under_way := {*idle, *self._asked}:
                 await asyncio.wait(under_way, timeout=FINISH_SECONDS)
             await self._cut_off_looks()
-            await asyncio.gather(*(feed.idle() for feed in feeds))
+            await asyncio.gather(*(feed.idle() for feed in feeds), *(one.idle() for one in planners))
         finally:
             for waiting in idle:
                 waiting.cancel()
@@ -128,6 +132,10 @@ class Generation:
             source = config.sources[name]
             seconds = source.scan if isinstance(source, DropSource) else source.poll
             self._schedule.every(seconds, self._unharmed(partial(self.look, feed)), f"look at {name}")
+        for name, planner in self._app.planners.items():
+            if planner.reads_files:
+                look = self._unharmed(partial(self._look_at_plan, name, planner))
+                self._schedule.every(PLAN_EVERY_SECONDS, look, f"plan of {name}")
         self._schedule.every(MARK_EVERY_SECONDS, self._unharmed(self._mark), "mark")
         self._schedule.at(HOUSEKEEPING_AT, self._unharmed(self._house.keep), "housekeeping")
         self._schedule.every(WATCH_ROOM_SECONDS, self._unharmed(self._house.watch_room), "room")
@@ -184,6 +192,21 @@ class Generation:
                 self._log.exception("look_failed", source=name)
         else:
             self._failed_looks.pop(name, None)
+
+    async def _look_at_plan(self, name: str, planner: Planner) -> None:
+        """Look whether files of a plan were edited. A fault of ours costs this channel's edits only."""
+        if self._stop.is_set():
+            return
+        try:
+            await planner.look()
+        except DatabaseError:
+            raise
+        except Exception as fault:  # noqa: BLE001 (whatever it is, the plan in force goes on)
+            if self._failed_looks.get(planner.source_name) != repr(fault):
+                self._failed_looks[planner.source_name] = repr(fault)
+                self._log.exception("plan_failed", channel=name)
+        else:
+            self._failed_looks.pop(planner.source_name, None)
 
     def look_first_soon(self) -> None:
         """Look at all sources before anything more is pushed, unless that is under way or all ends."""

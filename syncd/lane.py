@@ -34,7 +34,7 @@ class Lane:
         self._parts = parts
         self._delivery = Delivery(parts)
         self._agenda = Agenda(parts, self._delivery.open_warehouses)
-        self._log = get_logger("lane").bind(channel=parts.plan.name)
+        self._log = get_logger("lane").bind(channel=parts.name)
         self._wake = asyncio.Event()
         self._stop = asyncio.Event()
         self._tasks: set[asyncio.Task[ConnectorError | None]] = set()
@@ -52,7 +52,7 @@ class Lane:
     @property
     def name(self) -> str:
         """The channel's name."""
-        return self._parts.plan.name
+        return self._parts.name
 
     @property
     def channel_id(self) -> int:

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-from state.registry import ChannelPlan
 from state.staging import Duplicates
 from syncd.config.model import ChannelConfig, DropSource, SourceConfig
 from syncd.core.guards import Guard
@@ -20,17 +19,9 @@ from syncd.sources.judge import FileTerms
 PACE_KEYS = frozenset({"rows_per_second", "requests_per_second", "burst"})
 
 
-def channel_plan(channel: ChannelConfig) -> ChannelPlan:
-    """Give what a channel's desired quantities are computed from."""
-    return ChannelPlan(
-        name=channel.name,
-        account=channel.account,
-        sources=channel.sources,
-        locations=channel.warehouses,
-        safety_stock=channel.rules.safety_stock,
-        share_ppm=channel.rules.share,
-        max_shown=channel.rules.max_shown,
-    )
+def configured_warehouses(channel: ChannelConfig) -> tuple[str, ...]:
+    """Give the warehouses that a channel's listings can be in, as configured: another may be in force."""
+    return ("",) if channel.warehouses is None else tuple(dict.fromkeys(channel.warehouses.values()))
 
 
 def settling_ms(channel: ChannelConfig) -> int:

@@ -13,6 +13,8 @@ from syncd.app import App
 from syncd.audit import RECORDED, recorded
 from syncd.control import Tell
 from syncd.errors import WrongUsage
+from syncd.feeds import Feed
+from syncd.planner import Planner
 from syncd.reconciling import Summary, Wish, channels_in_scope, reconcile
 from syncd.times import rfc3339
 
@@ -128,15 +130,26 @@ class Operations:
 
     async def _look_again(self, entry: Import) -> dict[str, Any]:
         name = self._app.imports.source_name(entry.source_id)
-        feed = self._app.feeds.get(name)
-        if feed is None:
-            raise WrongUsage(f'source "{name}" is not configured any more')
-        await feed.look_patiently(thoroughly=False)
+        looker = self._looker(name)
+        if isinstance(looker, Planner):
+            await looker.look(thoroughly=True)
+        else:
+            await looker.look_patiently(thoroughly=False)
         after = self._app.imports.get(entry.id or 0)
         return {
             "id": entry.id,
             "source": name,
             "name": entry.name,
             "state": entry.state if after is None else after.state,
-            "reason": feed.failure or ("" if after is None else after.reason),
+            "reason": looker.failure or ("" if after is None else after.reason),
         }
+
+    def _looker(self, name: str) -> Feed | Planner:
+        """Find what takes in imports of this name: a source, or the plan of a channel."""
+        for planner in self._app.planners.values():
+            if planner.source_name == name:
+                return planner
+        feed = self._app.feeds.get(name)
+        if feed is None:
+            raise WrongUsage(f'"{name}" is not configured any more')
+        return feed

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 
 from state.database import Database
 from state.losses import forget_future, move_losses
-from state.registry import ChannelPlan
+from state.planning import Planning
 from state.waiting import LongestWaits, bring_near, move_waits, put_off_repetitions
 from syncd.clock import Clock
 from syncd.core.backoff import LISTING_BASE_SECONDS, LISTING_MOST_SECONDS
@@ -27,14 +27,14 @@ class Timekeeping:
         self,
         database: Database,
         clock: Clock,
-        plans: Mapping[int, ChannelPlan],
+        plannings: Mapping[int, Planning],
         settling: Mapping[int, int],
         sources: Collection[int],
     ) -> None:
-        """`plans` and `settling` (ms): by the ids of the channels. `sources`: their ids."""
+        """`plannings` in force and `settling` (ms): by the ids of the channels. `sources`: their ids."""
         self._database = database
         self._clock = clock
-        self._plans = plans
+        self._plannings = plannings
         self._settling = settling
         self._sources = sources
         self._began_at = clock.monotonic()
@@ -77,9 +77,9 @@ class Timekeeping:
 
     async def bring_near(self) -> None:
         """Let nothing wait longer than it ever has to: the clock may have been set while nothing ran."""
-        for channel_id, plan in self._plans.items():
+        for channel_id, planning in self._plannings.items():
             longest = longest_waits(self._settling[channel_id])
-            for _ in bring_near(self._database, channel_id, plan, self._clock.now(), longest):
+            for _ in bring_near(self._database, channel_id, planning.plan, self._clock.now(), longest):
                 await asyncio.sleep(0)
 
 

@@ -19,6 +19,7 @@ CAPABILITIES = Capabilities(
         in_flight=4,
         timeout=30,
     ),
+    identifier_kinds=("sku", "id", "externalId"),
 )
 """The documents name neither a limit nor a largest request: the defaults are cautious, not known. Without
 `warehouses`, a stock goes to each warehouse of the store (page Catalog Simple Sync)."""

@@ -41,13 +41,13 @@ class TocobagusConnector:
         self._lesson: _Lesson | None = None
 
     async def push(self, updates: Sequence[StockUpdate], /) -> Answer:
-        """Set the stock of these SKUs (page Update Stocks); accepted rows are pending there.
+        """Set the stock of these listings (page Update Stocks); accepted rows are pending there.
 
         Raises:
             ConnectorError: the call failed as a whole.
-            ValueError: the caller broke its promise: a SKU for the whole shop and for a warehouse.
+            ValueError: the caller broke its promise: a listing for the whole shop and for a warehouse.
         """
-        entries = wire.group_by_sku(updates)
+        entries = wire.group_by_identifier(updates)
         offset = self._offset
         response = await self._call("PATCH", _INVENTORY, wire.stock_body(entries))
         try:

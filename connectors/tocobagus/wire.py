@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from connectors.contract import Answer, Outcome, OutcomeKind, Reason, StockUpdate
+from connectors.contract import Answer, Identifier, Outcome, OutcomeKind, Reason, StockUpdate
 from connectors.errors import (
     AnswerUnusable,
     AuthenticationExpired,
@@ -34,37 +34,38 @@ _SIGNATURE_ADVICE = "check secret_key, then signature_prefix and sign_base_path"
 
 
 @dataclass(frozen=True, slots=True)
-class SkuEntry:
-    """One entry of a request's `items`: all updates of one SKU."""
+class Entry:
+    """One entry of a request's `items`: all updates of one identifier."""
 
-    sku: str
+    identifier: Identifier
     updates: tuple[StockUpdate, ...]
 
     def as_json(self) -> dict[str, Any]:
         """Either the stock of the whole shop or that of each named warehouse."""
+        kind, value = self.identifier
         if not self.updates[0].warehouse:
-            return {"sku": self.sku, "stock": self.updates[0].quantity}
+            return {kind: value, "stock": self.updates[0].quantity}
         warehouses = [{"clientId": update.warehouse, "stock": update.quantity} for update in self.updates]
-        return {"sku": self.sku, "warehouses": warehouses}
+        return {kind: value, "warehouses": warehouses}
 
 
-def group_by_sku(updates: Sequence[StockUpdate]) -> list[SkuEntry]:
-    """One entry for each SKU, in the order in which they first appear.
+def group_by_identifier(updates: Sequence[StockUpdate]) -> list[Entry]:
+    """One entry for each identifier, in the order in which they first appear.
 
     Raises:
-        ValueError: a caller's fault: a SKU for the whole shop and beside it for a warehouse, or twice.
+        ValueError: a caller's fault: one for the whole shop and beside it for a warehouse, or twice.
     """
-    grouped: dict[str, list[StockUpdate]] = {}
+    grouped: dict[Identifier, list[StockUpdate]] = {}
     for update in updates:
-        grouped.setdefault(update.sku, []).append(update)
-    for sku, of_sku in grouped.items():
-        warehouses = {update.warehouse for update in of_sku}
-        if len(warehouses) < len(of_sku) or (len(of_sku) > 1 and "" in warehouses):
-            raise ValueError(f"contradicting updates of SKU {quoted(sku)!r} in one call")
-    return [SkuEntry(sku, tuple(of_sku)) for sku, of_sku in grouped.items()]
+        grouped.setdefault(update.listed_as, []).append(update)
+    for (kind, value), its_own in grouped.items():
+        warehouses = {update.warehouse for update in its_own}
+        if len(warehouses) < len(its_own) or (len(its_own) > 1 and "" in warehouses):
+            raise ValueError(f"contradicting updates of {kind} {quoted(value)!r} in one call")
+    return [Entry(identifier, tuple(its_own)) for identifier, its_own in grouped.items()]
 
 
-def stock_body(entries: Sequence[SkuEntry]) -> bytes:
+def stock_body(entries: Sequence[Entry]) -> bytes:
     """The body of one Update Stocks request."""
     return compact_json({"items": [entry.as_json() for entry in entries]})
 
@@ -72,7 +73,7 @@ def stock_body(entries: Sequence[SkuEntry]) -> bytes:
 def read_stock_answer(
     response: Response,
     updates: Sequence[StockUpdate],
-    entries: Sequence[SkuEntry],
+    entries: Sequence[Entry],
     now: float,
     secrets: Collection[str] = (),
 ) -> Answer:
@@ -87,14 +88,14 @@ def read_stock_answer(
         raise AnswerUnusable("the answer holds no rows", status=response.status)
     verdicts = _read_rows(data, entries, secrets)
     outcomes = {
-        (update.sku, update.warehouse): Outcome(
+        (update.listed_as, update.warehouse): Outcome(
             update, verdict.kind, verdict.reason, verdict.code, verdict.message
         )
         for entry, verdict in zip(entries, verdicts, strict=True)
         for update in entry.updates
     }
     return Answer(
-        outcomes=tuple(outcomes[update.sku, update.warehouse] for update in updates),
+        outcomes=tuple(outcomes[update.listed_as, update.warehouse] for update in updates),
         status=response.status,
         request_id=quoted(value.get("requestId"), secrets),
         batch_id=quoted(data.get("batchId"), secrets),
@@ -195,9 +196,7 @@ def _unknown(message: str) -> _Verdict:
     return _Verdict(OutcomeKind.UNKNOWN, Reason.UNANSWERED, message=message)
 
 
-def _read_rows(
-    data: Mapping[str, Any], entries: Sequence[SkuEntry], secrets: Collection[str]
-) -> list[_Verdict]:
+def _read_rows(data: Mapping[str, Any], entries: Sequence[Entry], secrets: Collection[str]) -> list[_Verdict]:
     """Rows are known by `rowIndex` alone: the ids of an answer need not be those of the request.
 
     A row named in `errors` is refused, whatever else is said of it; one is accepted only if it is named
@@ -220,12 +219,17 @@ def _read_rows(
             verdict = _unknown("the answer does not name this row")
         elif not adds_up:
             verdict = _unknown("the answer does not add up")
-        elif accepted[index].get("sku", entry.sku) != entry.sku:
+        elif _names_another_sku(accepted[index], entry.identifier):
             verdict = _unknown("the answer names another SKU for this row")
         else:
             verdict = _ACCEPTED
         verdicts.append(verdict)
     return verdicts
+
+
+def _names_another_sku(row: Mapping[str, Any], sent: Identifier) -> bool:
+    """Whether a row sent by SKU is answered for another; ids of an answer prove nothing, see `_read_rows`."""
+    return sent.kind == "sku" and row.get("sku", sent.value) != sent.value
 
 
 def _by_index(rows: Any, size: int) -> tuple[dict[int, Mapping[str, Any]], bool]:

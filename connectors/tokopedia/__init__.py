@@ -1,7 +1,8 @@
-"""Tokopedia Open API: stock of one shop, one warehouse a request, rows answered by SKU."""
+"""Tokopedia Open API: stock of one shop, one warehouse a request, rows by SKU or product id."""
 
 from connectors.contract import Capabilities, Grouping, Limits, Plugin
 from connectors.tokopedia.connector import TokopediaConnector
+from connectors.tokopedia.rows import PRODUCT_ID
 from connectors.tokopedia.settings import TokopediaSettings
 
 CAPABILITIES = Capabilities(
@@ -19,10 +20,12 @@ CAPABILITIES = Capabilities(
         in_flight=4,
         timeout=30,
     ),
+    identifier_kinds=("sku", PRODUCT_ID),
+    identifier_forms={PRODUCT_ID: "[1-9][0-9]{0,18}"},
 )
-"""Rows and SKU length: page Update Stock. Each row counts as one request: Guides, Rate Limit, Bulk Request
-Rate Adjustment. The rate of this endpoint is not published: the limits are the documented example,
-`X-Ratelimit-Limit: 5 req/s (burst 5)`, until an answer says otherwise."""
+"""Rows, identifiers and SKU length: page Update Stock. Each row counts as one request: Guides, Rate Limit,
+Bulk Request Rate Adjustment. The rate of this endpoint is not published: the limits are the documented
+example, `X-Ratelimit-Limit: 5 req/s (burst 5)`, until an answer says otherwise."""
 
 EXAMPLE = """\
 [channels.tokopedia-main]

@@ -21,6 +21,7 @@ from connectors.errors import (
     telling_time,
 )
 from connectors.tokopedia import wire
+from connectors.tokopedia.rows import stock_body
 from connectors.tokopedia.settings import TokopediaSettings
 from connectors.transport import HttpClient, Response, error_for_status, parse_json, quoted
 
@@ -53,7 +54,7 @@ class TokopediaConnector:
         self._secrets = self._credentials
 
     async def push(self, updates: Sequence[StockUpdate], /) -> Answer:
-        """Overwrite the stock of these SKUs, all in one warehouse (page Update Stock).
+        """Overwrite the stock of these listings, all in one warehouse (page Update Stock).
 
         Raises:
             ConnectorError: the call failed as a whole.
@@ -66,7 +67,7 @@ class TokopediaConnector:
         if settings.bypass_update_product_status:
             params["bypass_update_product_status"] = "true"
         path = f"/inventory/v1/fs/{settings.fs_id}/stock/update"
-        response = await self._call("POST", path, params, wire.stock_body(updates))
+        response = await self._call("POST", path, params, stock_body(updates))
         with telling_time(response.server_time):
             return wire.read_stock_answer(response, updates, self._now(), self._secrets)
 

@@ -1,4 +1,4 @@
-"""Tokopedia's language, pure: request bodies out, answers in.
+"""Tokopedia's answers, pure: what a call as a whole came to; of its rows, see `connectors.tokopedia.rows`.
 
 Pages Update Stock, Rate Limit and Bulk Request Rate Adjustment of developer.tokopedia.com. The body is
 judged before the status, because the pages give no status for most failures.
@@ -6,12 +6,11 @@ judged before the status, because the pages give no status for most failures.
 
 import math
 import re
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from enum import Enum, auto
 from typing import Any
 
-from connectors.contract import Allowance, Answer, Outcome, OutcomeKind, Reason, StockUpdate
+from connectors.contract import Allowance, Answer, StockUpdate
 from connectors.errors import (
     AnswerUnusable,
     AuthenticationExpired,
@@ -22,14 +21,8 @@ from connectors.errors import (
     TryLater,
     WarehouseRefused,
 )
-from connectors.transport import (
-    Response,
-    compact_json,
-    error_for_status,
-    parse_json,
-    parse_retry_after,
-    quoted,
-)
+from connectors.tokopedia.rows import read_rows
+from connectors.transport import Response, error_for_status, parse_json, parse_retry_after, quoted
 
 
 class Reaction(Enum):
@@ -109,11 +102,6 @@ _STATUS_TEXT = re.compile(r"([45][0-9]{2})\b")
 _ABOUT_THE_SHOP = re.compile(r"\b(fs|shop)[ _]id\b", re.IGNORECASE)
 
 
-def stock_body(updates: Sequence[StockUpdate]) -> bytes:
-    """The rows of one overwrite."""
-    return compact_json([{"sku": update.sku, "new_stock": update.quantity} for update in updates])
-
-
 def read_stock_answer(
     response: Response, updates: Sequence[StockUpdate], now: float, secrets: Collection[str] = ()
 ) -> Answer:
@@ -126,7 +114,7 @@ def read_stock_answer(
     if not isinstance(data, dict):
         raise AnswerUnusable("the answer holds no rows", status=response.status)
     return Answer(
-        outcomes=_read_rows(data, updates, secrets),
+        outcomes=read_rows(data, updates, secrets),
         status=response.status,
         allowance=read_allowance(response.headers),
         server_time=response.server_time,
@@ -240,76 +228,6 @@ def _refuse_old_envelope(
     if response.succeeded and status_text:
         response = Response(int(status_text[1]), response.headers, response.body)
     raise _by_status(response, now, said)
-
-
-def _read_rows(
-    data: Mapping[str, Any], updates: Sequence[StockUpdate], secrets: Collection[str]
-) -> tuple[Outcome, ...]:
-    """A row is accepted if it is not named as failed, and only where everything adds up.
-
-    Otherwise the rows named as failed keep their verdict, and the answer proves nothing for the others.
-    """
-    sent = {update.sku: update for update in updates}
-    named = data.get("failed_rows_data")
-    named = [] if named is None else named
-    failed: dict[str, Outcome] = {}
-    for row in named if isinstance(named, list) else ():
-        sku = row.get("sku") if isinstance(row, dict) else None
-        if isinstance(sku, str) and sku in sent:
-            failed[sku] = _read_failed_row(row, sent[sku], secrets)
-    rest = [update for update in updates if update.sku not in failed]
-    # A row that matches nothing sent, or twice the same, makes `named` longer than `failed`.
-    adds_up = (
-        isinstance(named, list)
-        and len(named) == len(failed)
-        and _count(data, "failed_rows") == len(failed)
-        and _count(data, "succeed_rows") == len(rest)
-        and (data.get("total_data") is None or _count(data, "total_data") == len(updates))
-        and _is_echo_of(data.get("succeed_rows_data"), rest)
-    )
-    return tuple(failed.get(update.sku) or _unnamed(update, accepted=adds_up) for update in updates)
-
-
-def _unnamed(update: StockUpdate, *, accepted: bool) -> Outcome:
-    if accepted:
-        return Outcome(update, OutcomeKind.ACCEPTED)
-    message = "the answer does not add up"
-    return Outcome(update, OutcomeKind.UNKNOWN, Reason.UNANSWERED, message=message)
-
-
-def _read_failed_row(row: Mapping[str, Any], update: StockUpdate, secrets: Collection[str]) -> Outcome:
-    message = quoted(row.get("message"), secrets)
-    word = message.rstrip(".").casefold()
-    if word.startswith("err_too_many_request"):
-        return Outcome(update, OutcomeKind.DEFERRED, Reason.THROTTLED, code=message, message=message)
-    unlisted = word in ("invalid sku", "invalid product id")
-    reason = Reason.NOT_LISTED if unlisted else Reason.QUANTITY
-    return Outcome(update, OutcomeKind.REJECTED, reason, code=message, message=message)
-
-
-def _count(data: Mapping[str, Any], key: str) -> int | None:
-    """A count; absent is 0 (Tokopedia drops zeros), what is no whole number is None."""
-    value = data.get(key)
-    if value is None:
-        return 0
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def _is_echo_of(rows: Any, accepted: Sequence[StockUpdate]) -> bool:
-    """Whether the list of succeeded rows, where there is one, does not contradict what was sent.
-
-    Succeeded rows carry no SKU, so that only their number and quantities can be compared.
-    """
-    if rows is None:
-        return True
-    if not isinstance(rows, list) or len(rows) != len(accepted):
-        return False
-    if not all(isinstance(row, dict) for row in rows):
-        return False
-    if not any("stock" in row for row in rows):
-        return True
-    shown = [_count(row, "stock") for row in rows]
-    return Counter(shown) == Counter(update.quantity for update in accepted)
 
 
 def read_allowance(headers: Mapping[str, str]) -> Allowance:

@@ -13,7 +13,6 @@ from state.troubles import (
 )
 from syncd.alerts.conditions import LOWER_BOUND, Disk, Down, Observation
 from syncd.app import App
-from syncd.made import channel_plan
 
 
 class Observer:
@@ -52,7 +51,7 @@ class Observer:
                     refused |= {} if listings is None else {name: (count, listings)}
                 if bounds.sold_out_wait is not None:
                     before = now - int(bounds.sold_out_wait * 1000 * LOWER_BOUND)
-                    warehouses = channel_plan(self._app.config.channels[name]).warehouses
+                    warehouses = self._app.warehouses(name)
                     waiting = sold_out_since(connection, ids[name], warehouses, before)
                     sold_out |= {} if waiting is None else {name: waiting}
             return Observation(

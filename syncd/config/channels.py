@@ -1,5 +1,6 @@
 """A table `[channels.NAME]`: the keys that every channel may have, and those of its connector."""
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, replace
 from typing import Any
@@ -12,6 +13,10 @@ from syncd.config.report import Report
 _WAREHOUSES_MISSING = (
     'is missing: write warehouses = "single" if the shop has one warehouse or none, else a table such as '
     '{ JKT = "1610" }: location = the marketplace\'s warehouse'
+)
+_LISTINGS_MISSING = (
+    "would leave nothing to sell here without a list of what is sold: write [channels.{name}.listings] with "
+    'file = "listings.csv", or take only_listed away'
 )
 
 PluginLoader = Callable[[str], Plugin[Any]]
@@ -56,6 +61,9 @@ def read_channel(
         return None
     if "warehouses" not in table and not plugin.capabilities.whole_shop_by_default:
         report.add((*path, "warehouses"), _WAREHOUSES_MISSING)
+    locations = _locations(head, path, report)
+    if head.only_listed and head.listings is None and "listings" not in table:
+        report.add((*path, "only_listed"), _LISTINGS_MISSING.format(name=name))
     limits = _limits(head.limits, plugin.capabilities, path, report)
     if settings is None or sources is None:
         return None
@@ -72,6 +80,9 @@ def read_channel(
         rules=head.rules,
         reassert_after=head.reassert_after,
         enabled=head.enabled,
+        locations=locations,
+        listings=head.listings,
+        only_listed=head.only_listed,
     )
 
 
@@ -96,6 +107,25 @@ def _sources(
     if not chosen:
         report.add((*path, "sources"), "must name at least one source; left out, it means all")
     return tuple(dict.fromkeys(chosen)) if chosen and not unknown else None
+
+
+def _locations(head: ChannelTable, path: KeyPath, report: Report) -> tuple[str, ...] | None:
+    """Give the locations that add up, each once; those of a table of warehouses are its own."""
+    here, chosen = (*path, "locations"), head.locations
+    if chosen is None:
+        return None
+    if isinstance(head.warehouses, dict):
+        report.add(
+            here,
+            "says what the table warehouses says already: a location that is not named there is not sold "
+            "here; take locations away, and leave in warehouses what is sold",
+        )
+    elif not chosen:
+        report.add(here, "must name at least one location; left out, it means all")
+    for name in chosen:
+        if not name or name != name.strip() or not name.isprintable():
+            report.add(here, f"{json.dumps(name)} is no location: write each as your system writes it")
+    return tuple(dict.fromkeys(chosen))
 
 
 def _limits(table: LimitsTable, capabilities: Capabilities, path: KeyPath, report: Report) -> Limits:

@@ -34,7 +34,7 @@ def choose_batch(due: Sequence[DueListing], *, limit: int, grouping: Grouping, c
     most = limit if lead.batch_limit is None else min(limit, lead.batch_limit)
     reserved = _reserved(lower, lead, min(int(credit), most), grouping)
     first = [listing for listing in pool if listing not in reserved][: most - len(reserved)]
-    rows = _with_siblings([*first, *reserved], pool, most, grouping)
+    rows = [*first, *reserved]
     spent = sum(listing.risk > urgent.risk for listing in rows)
     earned = RESERVED_SHARE * len(rows) if lower else 0.0
     return Batch(tuple(rows), min(max(credit - spent, 0.0) + earned, float(limit)))
@@ -70,14 +70,3 @@ def _may_travel_with(listing: DueListing, lead: DueListing, grouping: Grouping) 
     if grouping is Grouping.WAREHOUSE and listing.warehouse != lead.warehouse:
         return False
     return listing.batch_limit == lead.batch_limit
-
-
-def _with_siblings(
-    rows: list[DueListing], pool: Sequence[DueListing], limit: int, grouping: Grouping
-) -> list[DueListing]:
-    """Let the other warehouses of a SKU travel in the same row of the marketplace's, as far as they fit."""
-    if grouping is not Grouping.SKU:
-        return rows
-    skus = {listing.sku for listing in rows}
-    siblings = [listing for listing in pool if listing.sku in skus and listing not in rows]
-    return [*rows, *siblings[: limit - len(rows)]]

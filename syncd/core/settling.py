@@ -3,9 +3,10 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from connectors.contract import Answer, Outcome, OutcomeKind, Reason
+from connectors.contract import Answer, Identifier, Outcome, OutcomeKind, Reason
 from connectors.errors import AnswerUnusable, BatchRefused, ConnectorError, Effect
 from state.records import After, Attempt, Refusal, Settlement
+from syncd.core.addressing import update_of
 from syncd.core.backoff import listing_delay
 
 PROBE_UNLISTED_MS = 24 * 3_600_000
@@ -26,12 +27,12 @@ class Moment:
 
 def settle_answer(attempts: Sequence[Attempt], answer: Answer, moment: Moment) -> list[Settlement]:
     """Judge each row by the outcome that answers it; a row without exactly one outcome is unknown."""
-    answers: dict[tuple[str, str], list[Outcome]] = {}
+    answers: dict[tuple[Identifier, str], list[Outcome]] = {}
     for outcome in answer.outcomes:
-        answers.setdefault((outcome.update.sku, outcome.update.warehouse), []).append(outcome)
+        answers.setdefault((outcome.update.listed_as, outcome.update.warehouse), []).append(outcome)
     settlements = []
     for attempt in attempts:
-        found = answers.get((attempt.sku, attempt.warehouse), [])
+        found = answers.get((update_of(attempt).listed_as, attempt.warehouse), [])
         if len(found) == 1 and found[0].update.quantity == attempt.quantity:
             settlements.append(_settle(attempt, found[0], len(attempts), moment))
         else:

@@ -42,7 +42,8 @@ _REMEDIES: Final = {
     "SQLITE_AUTH": "The query may only read: one SELECT, nothing else.",
     "SQLITE_ERROR": "Check `query` against the tables and columns of this database.",
 }
-_Values: TypeAlias = tuple[object, ...]
+Values: TypeAlias = tuple[object, ...]
+"""A row, of whatever type SQLite has in each column."""
 
 
 class DatabaseSource:
@@ -100,6 +101,26 @@ class DatabaseSource:
             SourceUnreachable: at once or while iterating: the database cannot be read now.
             SourceUnreadable: the query does not give a sku and a quantity.
         """
+        reader: _RowReader | None = None
+        for columns, block in self.blocks():
+            if reader is None:
+                order = _order(columns)
+                report.format = f"SQLite; columns {', '.join(name for name in _COLUMNS if name in order)}"
+                reader = _RowReader(order, known, report)
+            yield from reader.rows(block)
+        if reader is not None:
+            version, self._read_version = self._read_version, None
+            reader.finish()
+            self._read_version = version
+
+    def blocks(self) -> Iterator[tuple[list[str], list[Values]]]:
+        """What the query says now as it stands, in one read transaction: names of columns, and some rows.
+
+        The first block has no rows. Text that is not UTF-8 has surrogates.
+
+        Raises:
+            SourceUnreachable: at once or while iterating: the database cannot be read now.
+        """
         self._read_version = None
         version = self._version()
         connection = self._connected()
@@ -108,17 +129,18 @@ class DatabaseSource:
             started = self._clock()
             self._deadline = started + remaining
             with closing(connection.execute(self.query)) as cursor:
-                order = _order(cursor)
-                report.format = f"SQLite; columns {', '.join(name for name in _COLUMNS if name in order)}"
-                reader = _RowReader(order, known, report)
-                while block := cursor.fetchmany(_ROWS_AT_ONCE):
+                columns = [str(column[0]) for column in cursor.description or ()]
+                block: list[Values] = []
+                while True:
                     remaining -= self._clock() - started
-                    yield from reader.rows(block)
+                    yield columns, block
                     started = self._clock()
                     self._deadline = started + remaining
+                    block = cursor.fetchmany(_ROWS_AT_ONCE)
+                    if not block:
+                        break
         except (sqlite3.Error, sqlite3.Warning) as error:
             raise self._refusal(error) from error
-        reader.finish()
         self._read_version = version
 
     def _version(self) -> int:
@@ -193,9 +215,8 @@ def _authorize(action: int, first: str | None, second: str | None, *_: object) -
     return sqlite3.SQLITE_OK if allowed else sqlite3.SQLITE_DENY
 
 
-def _order(cursor: sqlite3.Cursor) -> dict[str, int]:
+def _order(got: list[str]) -> dict[str, int]:
     """Where the columns we need stand in the result."""
-    got = [str(column[0]) for column in cursor.description or ()]
     names = [name.casefold() for name in got]
     if "sku" not in names or "quantity" not in names or any(names.count(name) > 1 for name in _COLUMNS):
         raise SourceUnreadable(
@@ -217,7 +238,7 @@ class _RowReader:
         self._line = 0
         self._good = 0
 
-    def rows(self, block: list[_Values]) -> Iterator[Row]:
+    def rows(self, block: list[Values]) -> Iterator[Row]:
         """The rows that these values make: at once where they are plainly good, else after a closer look."""
         location: str | None = ""
         locations = cast("dict[object, str]", self._judge.locations)  # only text: 1 is not taken for 1.0
@@ -242,7 +263,7 @@ class _RowReader:
             elif (row := self._judged(values)) is not None:
                 yield row
 
-    def _judged(self, values: _Values) -> Row | None:
+    def _judged(self, values: Values) -> Row | None:
         location = None if self._location is None else _identifier(values[self._location])
         sku, quantity = _identifier(values[self._sku]), _number(values[self._quantity])
         row = self._judge.row(sku, location, quantity, self._line)

@@ -13,8 +13,8 @@ from syncd.sources.trailer import CellRows
 HEADER_LINES: Final = 20
 """Among so many first lines the headers must be: a report may begin with a title."""
 
-_DELIMITERS: Final = {",": "CSV; comma", ";": "CSV; semicolon", "\t": "TSV; tab", "|": "CSV; bar"}
-_SEPARATOR_LINE: Final = re.compile(r'"?sep=([,;\t|])"?', re.IGNORECASE)
+DELIMITERS: Final = {",": "CSV; comma", ";": "CSV; semicolon", "\t": "TSV; tab", "|": "CSV; bar"}
+SEPARATOR_LINE: Final = re.compile(r'"?sep=([,;\t|])"?', re.IGNORECASE)
 """What Excel puts first to tell itself the delimiter."""
 
 
@@ -26,7 +26,7 @@ class Dialect(NamedTuple):
 
     def described(self) -> str:
         """Name it for people."""
-        return _DELIMITERS[self.delimiter] + ("" if self.quote == '"' else "; single quotes")
+        return DELIMITERS[self.delimiter] + ("" if self.quote == '"' else "; single quotes")
 
     def reader(self, lines: Iterable[str]) -> CellRows:
         """Split lines into cells."""
@@ -56,11 +56,11 @@ def find_header(lines: Sequence[str], names: Mapping[str, str] | None) -> Header
     filled = [at for at, line in enumerate(lines[:HEADER_LINES]) if trimmed(line)]
     if not filled:
         raise SourceUnreadable("The file is empty: it has not even a row of headers. Export it again.")
-    hint = _SEPARATOR_LINE.fullmatch(trimmed(lines[filled[0]]))
+    hint = SEPARATOR_LINE.fullmatch(trimmed(lines[filled[0]]))
     refusals: list[tuple[int, SourceUnreadable]] = []
     for at in filled[1:] if hint else filled:
         for quote in ('"', "'"):
-            dialects = [Dialect(sign, quote) for sign in (hint[1] if hint else _DELIMITERS)]
+            dialects = [Dialect(sign, quote) for sign in (hint[1] if hint else DELIMITERS)]
             found = _named_by(lines[at:], dialects, names, refusals)
             if found is not None:
                 dialect, columns = found

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from connectors import (
@@ -14,6 +14,7 @@ from connectors import (
     ChannelRefused,
     ConnectorError,
     Effect,
+    Identifier,
     OutcomeKind,
     Reason,
     StockUpdate,
@@ -22,6 +23,7 @@ from connectors import (
     WarehouseRefused,
 )
 from connectors.tokopedia import wire
+from connectors.tokopedia.rows import stock_body
 from connectors.tokopedia.wire import Reaction
 from connectors.transport import Response
 
@@ -57,9 +59,133 @@ def rows(failed=(), succeed_rows=0, **more):
 
 
 def test_a_request_is_an_array_of_sku_and_new_stock(updates):
-    body = wire.stock_body(updates({"YS1234": 20, "ABC é": 0}))
+    body = stock_body(updates({"YS1234": 20, "ABC é": 0}))
 
     assert body == '[{"sku":"YS1234","new_stock":20},{"sku":"ABC é","new_stock":0}]'.encode()
+
+
+def by_id(product_id, quantity, sku="s"):
+    return StockUpdate(sku, "", quantity, Identifier("product_id", str(product_id)))
+
+
+def by_sku(sku, quantity, own="s"):
+    return StockUpdate(own, "", quantity, Identifier("sku", sku))
+
+
+def test_a_row_has_the_one_identifier_that_the_shop_knows_the_listing_by():
+    body = stock_body([StockUpdate("YS1234", "", 20), by_sku("ABC1234", 30), by_id(15123699, 40)])
+
+    assert body == (
+        b'[{"sku":"YS1234","new_stock":20},{"sku":"ABC1234","new_stock":30},'
+        b'{"product_id":15123699,"new_stock":40}]'
+    )
+
+
+def test_a_product_id_beyond_every_float_arrives_to_the_last_digit():
+    assert (
+        stock_body([by_id(1729592969712207009, 1)]) == b'[{"product_id":1729592969712207009,"new_stock":1}]'
+    )
+
+
+MIXED = [by_id(151231699, 40), StockUpdate("ABC12314", "", 30), by_sku("YS11234", 20), by_id(7, 0)]
+"""What the documented failures are about, and one row more; all of one SKU but the second."""
+
+
+def test_failed_rows_are_found_by_whichever_identifier_was_sent(answered, document):
+    value = document("tokopedia/all_failed.json")
+    value["data"]["succeed_rows"] = 1
+
+    outcomes = wire.read_stock_answer(answered(value), MIXED, NOW).outcomes
+
+    assert [outcome.update for outcome in outcomes] == MIXED
+    assert [outcome.kind for outcome in outcomes] == [REJECTED] * 3 + [ACCEPTED]
+    assert [outcome.code for outcome in outcomes[:3]] == [
+        "Invalid Product ID.",
+        "Invalid SKU.",
+        "Invalid SKU.",
+    ]
+    assert {outcome.reason for outcome in outcomes[:3]} == {Reason.NOT_LISTED}
+
+
+def test_the_documented_throttled_row_is_deferred_where_its_product_id_was_sent(answered, document):
+    sent = [by_id(15362362, 45, "a"), by_id(15362365, 45, "b")]
+
+    assert kinds(answered(document("tokopedia/partly_throttled.json")), sent) == [ACCEPTED, DEFERRED]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"product_id": 7},
+        {"product_id": 7, "sku": ""},
+        {"product_id": 7, "sku": None},
+        {"product_id": 7, "sku": "what the shop calls it"},
+    ],
+    ids=repr,
+)
+def test_a_failed_row_is_found_by_its_product_id_whatever_its_sku_says(answered, row):
+    value = rows([{**row, "message": "no"}], 1)
+
+    assert kinds(answered(value), [by_id(7, 1), StockUpdate("a", "", 2)]) == [REJECTED, ACCEPTED]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"product_id": 8},
+        {"product_id": "7"},
+        {"product_id": 7.0},
+        {"product_id": True},
+        {"product_id": None, "sku": "7"},
+        {"product_id": 7, "sku": "a"},
+        {"sku": "s"},
+        {"sku": ""},
+    ],
+    ids=repr,
+)
+def test_a_failed_row_that_does_not_name_one_of_those_sent_proves_nothing(answered, row):
+    """Neither by the seller's own SKU of what was sent by its product id, nor where two are named."""
+    value = rows([{**row, "message": "no"}], 2)
+
+    assert kinds(answered(value), [by_id(7, 1), by_id(1, 3), StockUpdate("a", "", 2)]) == [UNKNOWN] * 3
+
+
+@pytest.mark.parametrize(
+    "taken",
+    [
+        [{"productID": 7, "stock": 5}, {"productID": 99, "stock": 6}, {"productID": 8}],
+        [{"productID": 8}, {"productID": 7, "stock": 5}, {"productID": 99, "stock": 6}],
+        [{"productID": 7}, {"productID": 8}, {"productID": 99}],
+        [{"productID": 7}, {"productID": 8}, {}],
+        [{"stock": 6}, {"stock": 5}, {}],
+        [{}, {}, {}],
+        None,
+    ],
+    ids=repr,
+)
+def test_what_was_sent_by_product_id_is_taken_where_the_answer_names_it_or_names_none(answered, taken):
+    sent = [by_id(7, 5), StockUpdate("a", "", 6), by_id(8, 0)]
+
+    assert kinds(answered(rows([], 3, succeed_rows_data=taken)), sent) == [ACCEPTED] * 3
+
+
+@pytest.mark.parametrize(
+    "taken",
+    [
+        [{"productID": 7, "stock": 5}, {"productID": 99, "stock": 6}, {"productID": 9}],
+        [{"productID": 7, "stock": 5}, {"productID": 99, "stock": 6}, {}],
+        [{"productID": 7}, {"productID": 8, "stock": 5}, {"productID": 99, "stock": 6}],
+        [{"productID": 7, "stock": 6}, {"productID": 8}, {"productID": 99, "stock": 5}],
+        [{"productID": 7, "stock": 5}, {"productID": 7}, {"productID": 8, "stock": 6}],
+        [{"productID": 7}, {"productID": 7}, {"productID": 8}],
+        [{"productID": "7"}, {"productID": 8}, {"productID": 99}],
+    ],
+    ids=repr,
+)
+def test_an_answer_that_names_other_products_or_quantities_proves_nothing(answered, taken):
+    sent = [by_id(7, 5), StockUpdate("a", "", 6), by_id(8, 0)]
+
+    assert kinds(answered(rows([], 3, succeed_rows_data=taken)), sent) == [UNKNOWN] * 3
 
 
 def test_the_documented_success_accepts_every_row(answered, document, updates):
@@ -471,6 +597,50 @@ def test_whatever_comes_a_row_is_accepted_only_by_a_positive_and_consistent_answ
         assert data["succeed_rows"] == len(accepted)
         assert named | set(accepted) == {"a", "b"}
         assert not named & set(accepted)
+
+
+ids = st.sampled_from([7, 7, 8, "7", True, 7.0, None])
+mixed_answers = st.fixed_dictionaries(
+    {"succeed_rows": st.sampled_from([0, 1, 2, 2, 3])},
+    optional={
+        "failed_rows": st.sampled_from([0, 1, 2]),
+        "failed_rows_data": st.lists(
+            st.fixed_dictionaries(
+                {}, optional={"sku": st.sampled_from(["a", "b", "7", ""]), "product_id": ids}
+            ),
+            max_size=2,
+        ),
+        "succeed_rows_data": st.lists(
+            st.fixed_dictionaries({}, optional={"productID": ids, "stock": st.sampled_from([1, 2, 2])}),
+            max_size=2,
+        ),
+    },
+)
+
+
+@settings(max_examples=500)
+@given(mixed_answers)
+@example({"succeed_rows": 2, "succeed_rows_data": [{"productID": 7, "stock": 1}, {"stock": 2}]})
+@example({"succeed_rows": 1, "failed_rows": 1, "failed_rows_data": [{"product_id": 7}]})
+def test_whatever_a_mixed_answer_names_nothing_is_accepted_that_it_does_not_prove(data):
+    sent = [by_id(7, 1, "a"), StockUpdate("b", "", 2)]
+    response = Response(200, {}, json.dumps({"data": data}).encode())
+
+    outcomes = wire.read_stock_answer(response, sent, NOW).outcomes
+
+    assert [outcome.update for outcome in outcomes] == sent
+    accepted = {outcome.update for outcome in outcomes if outcome.kind is ACCEPTED}
+    for update, outcome in zip(sent, outcomes, strict=True):
+        own = ("product_id", 7) if update is sent[0] else ("sku", "b")
+        if outcome.kind is REJECTED:
+            assert any(row.get(own[0]) == own[1] for row in data["failed_rows_data"])
+    if accepted:
+        failed = data.get("failed_rows_data") or []
+        taken = data.get("succeed_rows_data") or []
+        assert (data["succeed_rows"], len(failed)) == (len(accepted), 2 - len(accepted))
+        if sent[0] in accepted and any("productID" in row for row in taken):
+            (own,) = [row for row in taken if type(row.get("productID")) is int and row["productID"] == 7]
+            assert own.get("stock", 0) == 1 or not any("stock" in row for row in taken)
 
 
 @given(st.binary(max_size=200), st.integers(100, 599))

@@ -20,12 +20,13 @@ listings = st.builds(
     failures=st.just(0),
     batch_limit=st.sampled_from((None, None, None, 1, 2)),
     changed=st.just(True),
+    identifier=st.sampled_from(("", "", " id 1", " id 2")),
 )
-dues = st.lists(listings, max_size=12, unique_by=lambda one: (one.sku, one.warehouse))
+dues = st.lists(listings, max_size=12, unique_by=lambda one: (one.identifier or one.sku, one.warehouse))
 
 
-def due(sku, risk=Risk.INCREASE, since=0, warehouse="", batch_limit=None):
-    return DueListing(sku, warehouse, 1, risk, since, 0, batch_limit, changed=True)
+def due(sku, risk=Risk.INCREASE, since=0, warehouse="", *, batch_limit=None, identifier=""):
+    return DueListing(sku, warehouse, 1, risk, since, 0, batch_limit, changed=True, identifier=identifier)
 
 
 def skus(batch):
@@ -39,7 +40,7 @@ def test_a_batch_keeps_every_promise_to_the_connector(found, limit, grouping, cr
 
     assert bool(batch.rows) == bool(found)
     assert len(batch.rows) <= limit
-    assert len({(row.sku, row.warehouse) for row in batch.rows}) == len(batch.rows)
+    assert len({(row.identifier or row.sku, row.warehouse) for row in batch.rows}) == len(batch.rows)
     assert set(batch.rows) <= set(found)
     assert len({row.batch_limit for row in batch.rows}) <= 1
     assert all(row.batch_limit is None or len(batch.rows) <= row.batch_limit for row in batch.rows)
@@ -51,7 +52,7 @@ def test_a_batch_keeps_every_promise_to_the_connector(found, limit, grouping, cr
 @given(dues, st.integers(1, 6))
 def test_without_credit_the_classes_are_strict_and_the_oldest_go_first(found, limit):
     found = [replace(one, warehouse="", batch_limit=None) for one in found]
-    found = list({one.sku: one for one in found}.values())
+    found = list({one.identifier or one.sku: one for one in found}.values())
 
     batch = choose_batch(found, limit=limit, grouping=Grouping.WAREHOUSE, credit=0)
 
@@ -89,6 +90,18 @@ def test_the_warehouses_of_one_sku_travel_together_where_they_share_a_row():
 
     assert {(row.sku, row.warehouse) for row in together.rows} >= {("A", "10")}
     assert [(row.sku, row.warehouse) for row in apart.rows] == [("A", "10"), ("B", "10")]
+
+
+def test_several_listings_of_one_sku_share_a_request_like_any_others():
+    found = [
+        due("A", Risk.TO_ZERO),
+        due("A", since=1, identifier=" id 1"),
+        due("A", since=2, identifier=" id 2"),
+        due("B", since=9),
+    ]
+
+    for grouping in Grouping:
+        assert list(choose_batch(found, limit=10, grouping=grouping, credit=0).rows) == found
 
 
 def test_suspects_travel_with_their_like_and_no_more_than_their_limit():

@@ -1,6 +1,6 @@
 import pytest
 
-from connectors.contract import Answer, Outcome, OutcomeKind, Reason, StockUpdate
+from connectors.contract import Answer, Identifier, Outcome, OutcomeKind, Reason, StockUpdate
 from connectors.errors import (
     AnswerUnusable,
     AuthenticationExpired,
@@ -11,6 +11,7 @@ from connectors.errors import (
     TryLater,
     WarehouseRefused,
 )
+from state.plans import decode, encode
 from state.records import After, Attempt, Refusal
 from syncd.core.settling import Moment, refuse_locally, settle_answer, settle_error
 
@@ -19,12 +20,14 @@ DAY = 86_400_000
 MOMENT = Moment(NOW, lambda: 0.5)
 
 
-def attempt(number=1, sku="A", warehouse="", quantity=5, failures=0):
-    return Attempt(number, sku, warehouse, quantity, failures)
+def attempt(number=1, sku="A", warehouse="", quantity=5, *, failures=0, identifier=""):
+    return Attempt(number, sku, warehouse, quantity, failures, identifier=identifier)
 
 
 def outcome(one, kind, reason=Reason.NONE, code="", message=""):
-    return Outcome(StockUpdate(one.sku, one.warehouse, one.quantity), kind, reason, code, message)
+    identifier = Identifier(*decode(one.identifier)) if one.identifier else None
+    update = StockUpdate(one.sku, one.warehouse, one.quantity, identifier)
+    return Outcome(update, kind, reason, code, message)
 
 
 def settled(kind, reason=Reason.NONE, failures=0, size=1):
@@ -90,6 +93,38 @@ def test_rows_are_matched_by_what_they_say_never_by_their_place():
 
     assert [row.attempt for row in found] == rows
     assert [row.outcome for row in found] == ["accepted", "rejected", "deferred"]
+
+
+def test_rows_of_one_sku_are_told_apart_by_what_the_marketplace_calls_them():
+    rows = [
+        attempt(1),
+        attempt(2, identifier=encode("product_id", "7")),
+        attempt(3, identifier=encode("product_id", "8")),
+        attempt(4, identifier="B"),
+    ]
+    ends = (OutcomeKind.REJECTED, OutcomeKind.ACCEPTED, OutcomeKind.DEFERRED, OutcomeKind.UNKNOWN)
+    outcomes = tuple(outcome(row, end) for row, end in zip(rows, ends, strict=True))
+
+    found = settle_answer(rows, Answer(outcomes[::-1]), MOMENT)
+
+    assert [row.attempt for row in found] == rows
+    assert tuple(row.outcome for row in found) == ends
+
+
+def test_a_connector_that_answers_for_the_sku_of_what_has_another_identifier_proves_nothing():
+    row = attempt(identifier=encode("product_id", "7"))
+
+    (found,) = settle_answer([row], Answer((outcome(attempt(), OutcomeKind.ACCEPTED),)), MOMENT)
+
+    assert (found.after, found.outcome) == (After.UNCERTAIN, "unknown")
+
+
+def test_what_is_called_by_its_own_sku_needs_no_identifier_in_the_answer():
+    row = attempt(identifier="A")
+
+    (found,) = settle_answer([row], Answer((outcome(attempt(), OutcomeKind.ACCEPTED),)), MOMENT)
+
+    assert found.after is After.CONFIRMED
 
 
 @pytest.mark.parametrize(

@@ -32,8 +32,8 @@ class Mutant:
 
 MUTANTS = (
     Mutant(
-        "a 200 means that all rows were taken", "5", "connectors/tokopedia/wire.py",
-        "failed.get(update.sku) or _unnamed(update, accepted=adds_up)", "_unnamed(update, accepted=True)",
+        "a 200 means that all rows were taken", "5", "connectors/tokopedia/rows.py",
+        "failed.get(update.listed_as) or _unnamed(update, accepted=adds_up)", "_unnamed(update, accepted=True)",
     ),
     Mutant(
         "a row missing from the answer was taken", "2", "connectors/tocobagus/wire.py",

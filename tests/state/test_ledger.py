@@ -7,30 +7,49 @@ from sqlalchemy import event
 
 from state import ledger as statements
 from state import reports
+from state.by_sku import of_skus, these_skus
 from state.database import Database
 from state.housekeeping import forget_imports, forget_pushes, optimize
 from state.imports import Imports
 from state.ledger import Ledger, due_listings, due_listings_of, next_wait
+from state.planning import Planning
+from state.plans import ChannelPlan
 from state.records import After, PushEnd, Refusal, Risk, Settlement
-from state.registry import ChannelPlan, Registry
+from state.registry import Registry
 from state.staging import StockChange
 from state.stock import StockBook
 from state.tables import Import
 
 SETTLING = 600
-PLAN = ChannelPlan("shop", "acc", ("erp",), None, safety_stock=0, share_ppm=1_000_000, max_shown=None)
+PLAN = ChannelPlan("shop", "acc", ("erp",))
 
 
 class Shop:
+    """One channel that shows its whole stock, but for the SKUs that are `paused`."""
+
     def __init__(self, database: Database, plan: ChannelPlan = PLAN, *, asynchronous: bool = False):
         self.database = database
         self.asynchronous = asynchronous
         self.registry = Registry(database)
         self.source = self.registry.register_sources(["erp"])["erp"]
-        self.channel, _ = self.registry.register_channel(plan, {"erp": self.source}, 1)
+        self.channel = self.registry.register_channel(plan.name, plan.account, 1).channel_id
         self.plan = plan
-        self.book = StockBook(database, {self.channel: plan})
+        self.paused: set[str] = set()
+        planning = Planning(self.channel, plan, frozenset([self.source]), self.decide)
+        self.book = StockBook(database, {self.channel: planning})
         self.ledger = Ledger(database)
+
+    def decide(self, sku, by_warehouse, _own_rules):
+        return [(warehouse, quantity, sku in self.paused) for warehouse, quantity in by_warehouse.items()]
+
+    def call(self, sku: str, *identifiers: str, warehouse: str = "") -> None:
+        """Let the marketplace call a SKU so; it holds for what is planned from now on."""
+        with self.database.write() as connection:
+            connection.exec_driver_sql("DELETE FROM listed WHERE sku = ?", (sku,))
+            for identifier in identifiers:
+                connection.exec_driver_sql(
+                    "INSERT INTO listed VALUES (?, ?, ?, ?, '')", (self.channel, sku, warehouse, identifier)
+                )
 
     def stock(self, now: int, **quantities: int) -> None:
         rows = [StockChange(sku, "", quantity, 1, 0) for sku, quantity in quantities.items()]
@@ -57,6 +76,13 @@ class Shop:
     def one(self, column: str):
         with self.database.read() as connection:
             return connection.exec_driver_sql(f"SELECT {column} FROM listing").scalar_one()
+
+    def counts(self, now: int) -> dict[str, int]:
+        """How many listings are in which state, without those that none is in."""
+        with self.database.read() as connection:
+            counts = reports.count_listings(connection, self.channel, now)
+        states = ("in_sync", "due", "in_flight", "deferred", "rejected", "held")
+        return {state: count for state in states if (count := getattr(counts, state))}
 
 
 @pytest.fixture
@@ -405,14 +431,15 @@ def test_what_is_due_keeps_its_age_while_its_quantity_moves_on(shop):
 LARGE_SCANS = tuple(f"SCAN {table}" for table in ("listing", "l", "stock", "k", "attempt", "push"))
 
 
-def traced(database: Database, act) -> list[tuple[str, tuple]]:
+def traced(database: Database, act) -> list[tuple[str, tuple | dict]]:
     """Every statement that `act` runs."""
     found = []
     listeners = []
     for engine in (database._reader, database._writer):
 
         def note(_connection, _cursor, sql, parameters, _context, executemany):
-            found.append((sql, tuple(parameters[0] if executemany else parameters)))
+            one = parameters[0] if executemany else parameters
+            found.append((sql, one if isinstance(one, dict) else tuple(one)))
 
         event.listen(engine, "before_cursor_execute", note)
         listeners.append((engine, note))
@@ -422,7 +449,7 @@ def traced(database: Database, act) -> list[tuple[str, tuple]]:
     return found
 
 
-def plan_of(database: Database, sql: str, parameters: tuple) -> list[str]:
+def plan_of(database: Database, sql: str, parameters: tuple | dict) -> list[str]:
     with database.write() as connection:  # which knows the temporary table of touched SKUs
         return [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", parameters)]
 
@@ -436,6 +463,9 @@ def everyday(shop: Shop) -> None:
     push = shop.ledger.begin_push(shop.channel, [""], lambda due: due, now=9, limit=10, skus=["A"])
     shop.end(push, 10, After.UNTOUCHED)
     shop.registry.wake(shop.channel)
+    shop.registry.wake(shop.channel, ["A"])
+    list(shop.registry.make_uncertain(shop.channel, 11, ["A"]))
+    shop.registry.absolve(shop.channel, ["A"], 12)
     with shop.database.read() as connection:
         next_wait(connection, shop.channel, [""])
         reports.count_listings(connection, shop.channel, 10)
@@ -466,9 +496,12 @@ def test_no_everyday_statement_scans_or_sorts_the_listings(shop, analysed):
         scans = [step for step in steps if step.startswith(LARGE_SCANS)]
         assert all("INDEX listing_" in step for step in scans), (sql, steps)
         sorts = [step for step in steps if "TEMP B-TREE" in step]
-        assert not sorts or not sql.startswith("SELECT sku"), (sql, steps)
+        assert not sorts or not sql.startswith("SELECT sku") or "FROM listing" not in sql, (sql, steps)
 
-    assert used == {"listing_ready", "listing_waiting", "listing_in_flight", "listing_refused"}
+    assert used == {
+        "listing_ready", "listing_waiting", "listing_in_flight", "listing_refused", "listing_renamed",
+        "listing_paused",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -542,9 +575,190 @@ def test_a_channel_of_another_name_keeps_its_own_listings(database):
     assert (one.due(3), other.due(3)) == ([], [("A", Risk.INCREASE)])
 
 
-def test_what_is_due_of_some_skus_costs_a_search_each(shop):
-    shop.stock(1, A=5, B=5)
+def test_what_is_due_of_some_skus_is_all_that_it_is_called(shop):
+    shop.call("B", " product_id 1", " product_id 2")
+    shop.stock(1, A=5, B=6, C=7)
     with shop.database.read() as connection:
-        found = [one.sku for one in due_listings_of(connection, shop.channel, [""], ["B", "A"], 2)]
+        found = list(due_listings_of(connection, shop.channel, [""], ["B", "A"], 2))
 
-    assert found == ["B", "A"]
+    assert sorted((one.sku, one.identifier, one.desired) for one in found) == [
+        ("A", "A", 5), ("B", " product_id 1", 6), ("B", " product_id 2", 6),
+    ]  # fmt: skip
+
+
+def test_each_listing_of_a_sku_is_settled_by_itself(shop):
+    shop.call("A", " product_id 1", " product_id 2")
+    shop.stock(1, A=5)
+    push = shop.begin(2)
+    rows = [
+        Settlement(push.attempts[0], After.CONFIRMED, "accepted"),
+        Settlement(push.attempts[1], After.UNTOUCHED, "rejected", charged=True, refusal=Refusal.NOT_LISTED),
+    ]
+
+    shop.ledger.settle(push, rows, PushEnd(), now=3, settling=SETTLING, asynchronous=False)
+
+    taken, refused = (attempt.identifier for attempt in push.attempts)
+    with shop.database.read() as connection:
+        listings = dict(
+            connection.exec_driver_sql("SELECT identifier, coalesce(confirmed, -1) FROM listing").fetchall()
+        )
+        (failure,) = reports.failures(connection)
+    assert listings == {taken: 5, refused: -1}
+    assert (failure.sku, failure.identifier) == ("A", refused)
+    assert shop.counts(4) == {"in_sync": 1, "rejected": 1}
+
+
+def test_an_attempt_settles_its_listing_though_that_shows_another_sku_by_then(shop):
+    """At most one attempt is in flight for a listing, whatever it stands for."""
+    shop.call("A", " product_id 1")
+    shop.stock(1, A=5, B=7)
+    push = shop.ledger.begin_push(shop.channel, [""], lambda due: due, now=2, limit=9, skus=["A"])
+    shop.call("A")
+    shop.call("B", " product_id 1")
+    shop.stock(3, A=5, B=7)
+    with shop.database.read() as connection:
+        shown = dict(connection.exec_driver_sql("SELECT identifier, sku FROM listing").fetchall())
+    assert shown[" product_id 1"] == "B"
+
+    shop.end(push, 4, After.CONFIRMED)
+
+    with shop.database.read() as connection:
+        found = connection.exec_driver_sql(
+            "SELECT sku, confirmed, desired, uncertain, attempt_id FROM listing WHERE identifier <> sku"
+        ).one()
+    assert tuple(found) == ("B", 5, 7, 0, None)
+    with shop.database.read() as connection:
+        due = {one.identifier: one for one in due_listings_of(connection, shop.channel, [""], ["B"], 5)}
+    assert (due[" product_id 1"].desired, due[" product_id 1"].differs_since) == (7, 4)
+
+
+def test_what_failed_under_another_sku_is_told_of_the_one_that_it_shows(shop):
+    shop.call("A", " product_id 1")
+    shop.stock(1, A=5, B=7)
+    push = shop.ledger.begin_push(shop.channel, [""], lambda due: due, now=2, limit=9, skus=["A"])
+    shop.call("A")
+    shop.call("B", " product_id 1")
+    shop.stock(3, A=5, B=7)
+
+    shop.end(push, 4, After.UNCERTAIN, charged=True)
+
+    with shop.database.read() as connection:
+        (failure,) = reports.failures(connection)
+    assert (failure.sku, failure.identifier, failure.desired) == ("B", " product_id 1", 7)
+
+
+def test_a_paused_listing_is_left_alone_and_counts_as_held(shop):
+    shop.paused = {"A"}
+    shop.stock(1, A=5, B=5)
+
+    assert shop.push(2) == [("B", 5)]
+    assert shop.counts(3) == {"held": 1, "in_sync": 1}
+    with shop.database.read() as connection:
+        counts = reports.count_listings(connection, shop.channel, 3)
+        assert reports.count_listings_of(connection, shop.channel, ["A", "B"]) == (2, 1, 1)
+    assert (counts.held, counts.paused) == (1, 1)
+
+
+def test_a_pause_while_it_is_in_flight_does_not_keep_the_answer_away(shop):
+    shop.stock(1, A=5)
+    push = shop.begin(2)
+    shop.paused = {"A"}
+    shop.stock(3, A=6)
+    assert shop.counts(3) == {"in_flight": 1}
+
+    shop.end(push, 4, After.CONFIRMED)
+
+    assert shop.one("confirmed") == 5
+    assert shop.counts(5) == {"held": 1}
+    shop.paused = set()
+    shop.stock(6, A=6)
+    assert shop.push(7) == [("A", 6)]
+
+
+def test_a_paused_listing_that_shows_what_it_should_is_held_as_well(shop):
+    shop.stock(1, A=5)
+    shop.push(2)
+    shop.paused = {"A"}
+    shop.stock(3, A=5)
+
+    assert shop.counts(4) == {"held": 1}
+
+
+def test_a_refused_listing_that_is_paused_is_rejected_until_it_is_woken_and_still_paused_then(shop):
+    shop.stock(1, A=5, B=5)
+    shop.push(2, After.UNTOUCHED, refusal=Refusal.NOT_LISTED, not_before=100, charged=True)
+    shop.paused = {"A"}
+    shop.stock(3, A=6, B=6)
+    assert shop.counts(4) == {"rejected": 2}
+    assert [sku for sku, _ in shop.due(100)] == ["B"]
+
+    assert shop.registry.wake(shop.channel) == 1, "only what is due now"
+
+    assert shop.counts(5) == {"held": 1, "due": 1}
+    with shop.database.read() as connection:
+        assert {row.sku for row in reports.failures(connection)} == {"A", "B"}, "what failed stays visible"
+
+
+def test_a_paused_listing_becomes_uncertain_and_is_not_sent_before_its_pause_ends(shop):
+    shop.stock(1, A=5)
+    shop.push(2)
+    shop.paused = {"A"}
+    shop.stock(3, A=5)
+
+    assert sum(shop.registry.make_uncertain(shop.channel, 4)) == 1
+    assert shop.one("uncertain") == 1
+    assert shop.counts(5) == {"held": 1}
+    assert shop.begin(5) is None
+
+    shop.paused = set()
+    shop.stock(6, A=5)
+    assert shop.push(7) == [("A", 5)]
+
+
+@pytest.mark.parametrize("skus", [None, ["A"]])
+def test_what_is_said_of_a_sku_reaches_all_that_it_is_called(shop, skus):
+    shop.call("A", " product_id 1", " product_id 2")
+    shop.stock(1, A=5, B=5)
+    shop.push(2, After.UNTOUCHED, refusal=Refusal.NOT_LISTED, charged=True)
+    assert shop.counts(3) == {"rejected": 3}
+
+    assert shop.registry.wake(shop.channel, skus) == (3 if skus is None else 2)
+    push = shop.ledger.begin_push(shop.channel, [""], lambda due: due, now=4, limit=9, skus=skus)
+    assert sum(shop.registry.make_uncertain(shop.channel, 5, skus)) == len(push.attempts)
+
+    shop.end(push, 6, After.UNTOUCHED)
+    assert len(shop.due(7)) == len(push.attempts), "what is in flight is asserted anew too"
+
+
+def test_absolving_a_sku_takes_back_all_refusals_of_its_listings_and_no_others(shop):
+    shop.call("A", " product_id 1", " product_id 2")
+    shop.stock(1, A=5, B=5)
+    shop.push(2, After.UNTOUCHED, refusal=Refusal.NOT_LISTED, charged=True)
+
+    shop.registry.absolve(shop.channel, ["A"], 50)
+
+    assert shop.counts(49) == {"deferred": 2, "rejected": 1}
+    with shop.database.read() as connection:
+        assert [row.sku for row in reports.failures(connection)] == ["B"]
+
+
+def test_all_that_a_sku_is_called_is_found_by_two_searches_never_by_a_scan(shop):
+    query = of_skus("identifier, warehouse", "due = 1")
+    for analysed in (False, True):
+        if analysed:
+            shop.call("X", *(f" product_id {number}" for number in range(300)))
+            shop.stock(1, X=1, **{f"S{number}": 1 for number in range(300)})
+            with shop.database.write() as connection:
+                connection.exec_driver_sql("ANALYZE")
+        with shop.database.read() as connection:
+            steps = [
+                row[3]
+                for row in connection.exec_driver_sql(
+                    f"EXPLAIN QUERY PLAN {query}", these_skus(shop.channel, ["A", "B"])
+                )
+                if "listing" in row[3]
+            ]
+        assert steps == [
+            "SEARCH listing USING PRIMARY KEY (channel_id=? AND identifier=?)",
+            "SEARCH listing USING INDEX listing_renamed (channel_id=? AND sku=?)",
+        ]

@@ -5,7 +5,7 @@ from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.pool import StaticPool
 from sqlmodel import SQLModel
 
-from state import actions, alerts, migrations, tables
+from state import actions, alerts, migrations, plan_tables, tables
 from state.dialect import writing_engine
 
 
@@ -29,7 +29,7 @@ def test_all_steps_together_make_exactly_the_tables():
     del made["table", "schema_version"]
 
     assert tables.Listing.metadata is SQLModel.metadata is alerts.StandingAlert.metadata
-    assert actions.Action.metadata is SQLModel.metadata
+    assert actions.Action.metadata is plan_tables.Rule.metadata is SQLModel.metadata
     assert made == _schema(declared)
 
 

@@ -14,11 +14,12 @@ from syncd.cli.options import config_option, json_option
 from syncd.cli.output import print_csv, print_json, print_table
 from syncd.config.model import Config
 from syncd.errors import WrongUsage
+from syncd.naming import identifier_as_json, identifier_as_text
 from syncd.times import ago, duration, rfc3339
 
 FIELDS = (
     "channel", "sku", "warehouse", "desired", "outcome", "code", "message", "attempts",
-    "first_failed_at", "next_attempt_at", "request_id", "batch_id",
+    "first_failed_at", "next_attempt_at", "request_id", "batch_id", "identifier",
 )  # fmt: skip
 EPILOG = """\b
 Examples:
@@ -45,7 +46,7 @@ def command(*, channel: str | None, as_json: bool, as_csv: bool) -> None:
         if as_json:
             print_json(list(map(as_fields, failed)))
         elif as_csv:
-            print_csv(FIELDS, (tuple(as_fields(row).values()) for row in failed))
+            print_csv(FIELDS, (tuple(_as_text(row).values()) for row in failed))
         else:
             _print(list(failed), now_ms())
 
@@ -60,23 +61,30 @@ def require_channel(config: Config, name: str | None) -> None:
 def as_fields(row: FailureRow) -> dict[str, Any]:
     """Give a failure in the form that is printed for programs."""
     next_at = row.next_attempt_at
-    times = {
+    told = {
         "first_failed_at": rfc3339(row.first_failed_at),
         "next_attempt_at": None if next_at is None else rfc3339(next_at),
+        "identifier": identifier_as_json(row.sku, row.identifier),
     }
-    return {name: times[name] if name in times else getattr(row, name) for name in FIELDS}
+    return {name: told[name] if name in told else getattr(row, name) for name in FIELDS}
+
+
+def _as_text(row: FailureRow) -> dict[str, Any]:
+    return {**as_fields(row), "identifier": identifier_as_text(row.sku, row.identifier)}
 
 
 def _print(rows: list[FailureRow], now: int) -> None:
     if not rows:
         click.echo("nothing has failed")
         return
-    print_table(
-        ("channel", "SKU", "warehouse", "outcome", "why", "since", "next attempt", "attempts", "desired"),
-        _cells(rows, now),
-        numbers=2,
-        foldable="why",
-    )
+    headers = (
+        "channel", "SKU", "listed as", "warehouse", "outcome", "why", "since", "next attempt", "attempts",
+        "desired",
+    )  # fmt: skip
+    columns = list(zip(headers, *_cells(rows, now), strict=True))
+    told = [column for column in columns if column[0] != "listed as" or any(column[1:])]
+    headers, *cells = zip(*told, strict=True)
+    print_table(headers, cells, numbers=2, foldable="why")
 
 
 def _cells(rows: list[FailureRow], now: int) -> Iterator[tuple[object, ...]]:
@@ -84,8 +92,8 @@ def _cells(rows: list[FailureRow], now: int) -> Iterator[tuple[object, ...]]:
         why = row.message if row.message.startswith(row.code) else f"{row.code} {row.message}"
         since = ago(row.first_failed_at, now)
         yield (
-            row.channel, row.sku, row.warehouse or "-", row.outcome, why, since, next_attempt(row, now),
-            row.attempts, row.desired,
+            row.channel, row.sku, identifier_as_text(row.sku, row.identifier), row.warehouse or "-",
+            row.outcome, why, since, next_attempt(row, now), row.attempts, row.desired,
         )  # fmt: skip
 
 
