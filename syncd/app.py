@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from state.database import Database, StateLocked
 from state.imports import Imports
 from state.ledger import Ledger
 from state.registry import Registry
+from state.relocation import relocate
 from state.stock import StockBook
 from syncd.clock import Clock
 from syncd.config.model import ChannelConfig, Config
@@ -213,6 +214,7 @@ async def _assemble(app: App, config: Config, connectors: Connectors) -> None:
     """Put together all that follows from a configuration."""
     world, database, registry = app.world, app.database, app.registry
     source_ids = registry.register_sources(list(config.sources))
+    await _relocate(app, config, source_ids)
     in_force = {
         name: registry.register_channel(name, channel.account, world.clock.now())
         for name, channel in config.channels.items()
@@ -262,6 +264,24 @@ async def _assemble(app: App, config: Config, connectors: Connectors) -> None:
     if not world.rehearsal:
         await _catch_up(app)
         _connect(app, connectors)
+
+
+async def _relocate(app: App, config: Config, source_ids: Mapping[str, int]) -> None:
+    """Let what sources said lie where they are configured to now; each channel plans anew if any moved."""
+    for name, source in config.sources.items():
+        moved = forgotten = 0
+        for slice_ in relocate(app.database, source_ids[name], source.location):
+            moved, forgotten = moved + slice_.moved, forgotten + slice_.forgotten
+            await asyncio.sleep(0)
+        if moved or forgotten:
+            reason = "`location` of the source is another"
+            if forgotten:
+                reason += (
+                    ": bring in a whole export now, what was forgotten is not sold until it says it again"
+                )
+            get_logger("state").warning(
+                "levels_relocated", source=name, moved=moved, forgotten=forgotten, reason=reason
+            )
 
 
 async def _catch_up(app: App) -> None:
