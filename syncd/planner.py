@@ -80,6 +80,7 @@ class Planner:
         self._log = get_logger("planner").bind(channel=channel.name)
         self._lock = asyncio.Lock()
         self._stamp: object = None
+        self._must_read_again = False
         self.last: PlanVerdict | None = None
         """What became of the last plan that was read; None before the first look."""
         if in_force.text:
@@ -128,7 +129,7 @@ class Planner:
                     verdict = await self._take(staging)
             finally:
                 parts.book.unwatch(self.channel_id)
-            self._stamp = seen
+            self._stamp = None if self._must_read_again else seen
             note_verdict(parts.database, self.channel_id, parts.clock.now(), verdict, self.last)
             self.last = verdict
             return verdict
@@ -140,13 +141,16 @@ class Planner:
 
     async def _take(self, staging: PlanStaging) -> PlanVerdict:
         # The ids of sources are read here: the thread has no connection of the state's.
-        ids = self._parts.registry.source_ids(tuple(self._config.sources))
+        ids = self._parts.registry.source_ids(self._channel.sources)
         work = self._parts.blocking(lambda: self._compare(staging, ids))
         found = await see_out(work, staging.interrupt)
+        self._must_read_again = found.candidate.passing
         if found.problems:
             return self._refuse(found)
         if found.comparison is None:
             await self._store_rows(staging)
+            self._in_force = PlanInForce(self.channel_id, found.candidate.plan.as_text(), planned=True)
+            self._parts.registry.follow_plan(self.channel_id, found.candidate.plan, planned=True)
             self._supersede_held("the plan in force is what the configuration says again")
             return PlanVerdict(ImportState.UNCHANGED)
         return await self._judge(found, staging)

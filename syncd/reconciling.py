@@ -110,6 +110,8 @@ async def reconcile(app: App, wish: Wish, report: Report, *, daemon: bool) -> Su
     with app.database.read() as connection:
         last_push, last_import = reports.last_push(connection), reports.last_import(connection)
     started = app.world.clock.monotonic()
+    for name in names:
+        await app.planners[name].look()
     await read_sources(app, names)
     if wish.full:
         require_fresh(app, names, stale_ok=wish.stale_ok)
