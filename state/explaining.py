@@ -11,6 +11,7 @@ from state.by_sku import CALLED, of_skus, these_skus
 from state.database import Reader
 from state.nearest import nearest_skus
 from state.past_levels import LINE, PastLevel, past_levels
+from state.plan_standing import CONCERNS_PRESENT
 from state.records import Refusal, Risk
 from state.reports import ChannelRow
 
@@ -299,6 +300,6 @@ def _is_planned(connection: Connection, channel_id: int) -> bool:
 def _held_imports(connection: Connection) -> list[HeldImport]:
     rows = connection.exec_driver_sql(
         "SELECT s.name, i.id, i.name FROM source s JOIN import i ON i.source_id = s.id AND i.state = 'held'"
-        " WHERE s.active ORDER BY s.name, i.id"
+        f" WHERE {CONCERNS_PRESENT} ORDER BY s.name, i.id"
     )
     return [HeldImport(*row) for row in rows]

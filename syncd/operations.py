@@ -140,6 +140,7 @@ class Operations:
             "id": entry.id,
             "source": name,
             "name": entry.name,
+            "contents": entry.contents,
             "state": entry.state if after is None else after.state,
             "reason": looker.failure or ("" if after is None else after.reason),
         }

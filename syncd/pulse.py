@@ -11,6 +11,7 @@ from functools import partial
 
 from state import reports
 from state.database import DatabaseError
+from state.plan_standing import held_plans, refused_plans
 from syncd.app import App
 from syncd.core.progress import Standstill
 from syncd.core.status_line import ChannelState, SourceState, status_line
@@ -114,11 +115,14 @@ def _read_status(app: App, others: list[str]) -> str:
     """Read how all stands; in a thread, for much may be due."""
     now, config = app.world.clock.now(), app.config
     with app.database.read() as connection:
+        held, refused = held_plans(connection), refused_plans(connection)
         channels = [
             ChannelState(
                 row.name,
                 reports.work_left(connection, row.id, now)[0],
                 row.hold_message if row.held_at is not None else "",
+                refused[row.name].problems[0] if row.name in refused else "",
+                row.name in held,
             )
             for row in reports.channels(connection)
         ]
