@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from state.plans import BundleRow, ChannelPlan, ListedRow, PlanRows, PlanRule, RuleRow
+from state.plans import BundleRow, ChannelPlan, ListedRow, PlanRows, PlanRule, RuleRank, RuleRow
 from syncd.config.model import ChannelConfig, Config
 from syncd.plans.bundles import read_bundles
 from syncd.plans.listings import Listings, ListingTerms
@@ -133,7 +133,7 @@ def _rule_rows(
     if rules is None:
         return
     for rule in rules.rules(found):
-        if rule.channel in {"", channel.name} and not rule.is_pattern:
+        if rule.channel in {"", channel.name} and rule.rank is not RuleRank.PATTERN:
             yield RuleRow(rule.sku, rule.warehouse, rule.rank, rule.text, rule.origin)
 
 
