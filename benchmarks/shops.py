@@ -7,11 +7,14 @@ from pathlib import Path
 from benchmarks.counting import driver_of
 from state.database import Database
 from state.ledger import Ledger
+from state.planning import Planning
+from state.plans import ChannelPlan
 from state.records import After, PushEnd, Settlement
-from state.registry import ChannelPlan, Registry
+from state.registry import Registry
 from state.staging import Duplicates, Staging
 from state.stock import StockBook
 from syncd.core.guards import WINDOW_MS
+from syncd.core.rules import decide
 
 NOW = 1_700_000_000_000
 CHANNELS = 2
@@ -33,9 +36,9 @@ class Shop:
         self.source = registry.register_sources(["erp"])["erp"]
         plans = {}
         for number in range(CHANNELS):
-            plan = ChannelPlan(f"channel-{number}", f"account {number}", ("erp",), None, 0, 1_000_000, None)
-            channel_id, _ = registry.register_channel(plan, {"erp": self.source}, 1)
-            plans[channel_id] = plan
+            plan = ChannelPlan(f"channel-{number}", f"account {number}", ("erp",))
+            channel_id = registry.register_channel(plan.name, plan.account, 1).channel_id
+            plans[channel_id] = Planning(channel_id, plan, frozenset([self.source]), decide(plan))
         self.channel_id = next(iter(plans))
         self._book = StockBook(self.database, plans)
         self._ledger = Ledger(self.database)

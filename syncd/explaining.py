@@ -14,8 +14,11 @@ from state.explaining import (
     state_of,
 )
 from state.past_levels import PastLevel
+from state.plans import ChannelPlan
 from state.records import MAX_QUANTITY
-from syncd.config.model import ChannelConfig, Config, RulesConfig
+from syncd.config.model import ChannelConfig, Config
+from syncd.config.rules import RulesConfig, channel_rules
+from syncd.core.rules import Cascade, Rules
 from syncd.naming import identifier_as_json
 from syncd.times import rfc3339
 
@@ -92,35 +95,36 @@ def _channel(
         "hold": hold,
         "paused_until": _time(paused),
         "rules": {
-            "safety_stock": channel.rules.safety_stock,
-            "share": _percent(channel.rules.share),
-            "max_shown": channel.rules.max_shown,
+            "safety_stock": _rules(channel).safety_stock,
+            "share": _percent(_rules(channel).share_ppm),
+            "max_shown": _rules(channel).max_shown,
         },
         "not_sold": [
             {"source": level.source, "location": level.location, "quantity": level.quantity, "because": why}
             for level in levels
             if (why := _left_out(channel, level)) is not None
         ],
-        "listings": [_place(channel, sku, record, place, levels, now) for place in places],
+        "listings": [
+            {"identifier": identifier_as_json(sku, place[0]), **_place(channel, record, place, levels, now)}
+            for place in places
+        ],
     }
 
 
 def _place(
     channel: ChannelConfig,
-    sku: str,
     record: ChannelRecord | None,
     place: Place,
     levels: Sequence[LevelRow],
     now: int,
 ) -> dict[str, Any]:
     """Tell all of one listing: what it has, what it should show, what was said to the marketplace."""
-    identifier, warehouse = place
+    warehouse = place[1]
     stock = _stock(channel, [level for level in levels if _warehouse_of(channel, level) == warehouse])
     listing = None if record is None else record.listings.get(place)
     planned = record is None or record.planned
     return {
         "warehouse": warehouse,
-        "identifier": identifier_as_json(sku, identifier),
         **stock,
         "plan": _plan(stock["computed"], None if listing is None else listing.desired, planned=planned),
         **_listing(channel, record, place, now),
@@ -157,19 +161,24 @@ def _stock(channel: ChannelConfig, counting: Sequence[LevelRow]) -> dict[str, An
             for level in counting
         ],
         "stock": stock,
-        "arithmetic": None if stock is None else arithmetic(channel.rules, stock),
-        "computed": None if stock is None else _computed(channel.rules, stock),
+        "arithmetic": None if stock is None else arithmetic(_rules(channel), stock),
+        "computed": None if stock is None else _computed(_rules(channel), stock),
     }
 
 
-def _computed(rules: RulesConfig, stock: int) -> int:
+def _rules(channel: ChannelConfig) -> Rules:
+    layers = channel_rules(RulesConfig(), channel.rules, channel.name)
+    return Cascade(ChannelPlan(channel.name, "", (), rules=layers)).of("", "", ())
+
+
+def _computed(rules: Rules, stock: int) -> int:
     most = MAX_QUANTITY if rules.max_shown is None else rules.max_shown
-    return min(most, max(stock - rules.safety_stock, 0) * rules.share // _MILLION)
+    return min(most, max(stock - rules.safety_stock, 0) * rules.share_ppm // _MILLION)
 
 
-def arithmetic(rules: RulesConfig, stock: int) -> str:
+def arithmetic(rules: Rules, stock: int) -> str:
     """Write out what the rules make of a stock: `min(10, floor((15 - 2) x 80%)) = 10`."""
-    text = f"floor(({stock} - {rules.safety_stock}) x {_percent(rules.share)})"
+    text = f"floor(({stock} - {rules.safety_stock}) x {_percent(rules.share_ppm)})"
     if rules.max_shown is not None:
         text = f"min({rules.max_shown}, {text})"
     below = " (never below 0)" if stock < rules.safety_stock else ""

@@ -25,6 +25,7 @@ from syncd.config.model import (
 )
 from syncd.config.plan_files import BundlesConfig
 from syncd.config.report import Report
+from syncd.config.rules import RulesConfig, check_rules
 from syncd.config.secrets import secret_resolver, unread_secret
 from syncd.config.server import ServerConfig
 from syncd.errors import ConfigError, Problem
@@ -32,7 +33,9 @@ from syncd.errors import ConfigError, Problem
 SYSTEM_CONFIG = Path("/etc/syncd/syncd.toml")
 """Where the configuration of a system service stands."""
 
-_TABLES = ("state", "server", "logging", "history", "sources", "channels", "bundles", "reconcile", "alerts")
+_TABLES = (
+    "state", "server", "logging", "history", "sources", "channels", "rules", "bundles", "reconcile", "alerts",
+)  # fmt: skip
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
@@ -152,6 +155,7 @@ def _build(
     )
     logging = report.validated(LoggingConfig, document.get("logging", {}), ("logging",), context)
     history = report.validated(HistoryConfig, document.get("history", {}), ("history",), context)
+    rules = report.validated(RulesConfig, document.get("rules", {}), ("rules",), context)
     bundles = document.get("bundles")
     if bundles is not None:
         bundles = report.validated(BundlesConfig, bundles, ("bundles",), context)
@@ -184,6 +188,13 @@ def _build(
     _check_folders(sources, report)
     _check_accounts(channels, report)
     check_buckets(channels, report)
+    if rules is not None:
+        check_rules(
+            rules,
+            {name: channel.rules for name, channel in channels.items()},
+            {name: (channel.warehouses or {}).values() for name, channel in channels.items()},
+            report,
+        )
     return Config(
         base_directory=base,
         state=state or StateConfig(),
@@ -192,6 +203,7 @@ def _build(
         history=history or HistoryConfig(),
         sources=sources,
         channels=channels,
+        rules=rules or RulesConfig(),
         bundles=bundles,
         reconcile=reconcile or ReconcileConfig(),
         alerts=alerts or AlertsConfig(),

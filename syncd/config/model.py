@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field, ValidationInfo, field_validator, model_va
 from connectors.contract import Limits, Plugin
 from syncd.config.alerts import AlertsConfig
 from syncd.config.plan_files import BundlesConfig, ListingsConfig
+from syncd.config.rules import RulesConfig, RuleTable
 from syncd.config.server import ServerConfig
 from syncd.config.table import Table
 from syncd.config.values import (
@@ -23,7 +24,6 @@ from syncd.config.values import (
     Schedule,
     Seconds,
     SecondsOrOff,
-    Share,
     Texts,
 )
 from syncd.core.name_times import TimeInName
@@ -242,17 +242,6 @@ class LimitsTable(Table):
     """Channels that name the same one share their pace."""
 
 
-class RulesConfig(Table):
-    """Quantity shown = min(max_shown, floor((stock - safety_stock) x share)), never below 0."""
-
-    safety_stock: int = Field(default=0, ge=0, le=_MOST_UNITS)
-    """Units that are never shown."""
-    share: Share = PARTS_PER_MILLION
-    """Of what is left after the safety stock."""
-    max_shown: int | None = Field(default=None, ge=0, le=_MOST_UNITS)
-    """The most that is ever shown."""
-
-
 class ChannelTable(Table):
     """The keys that every channel may have, whatever its connector."""
 
@@ -273,7 +262,7 @@ class ChannelTable(Table):
     only_listed: bool = False
     """`true`: only SKUs that `listings` names are sold here; others are neither sent nor failures."""
     limits: LimitsTable = LimitsTable()
-    rules: RulesConfig = RulesConfig()
+    rules: RuleTable = RuleTable()
     listings: ListingsConfig | None = None
 
     @field_validator("warehouses", mode="before")
@@ -300,9 +289,9 @@ class ReconcileConfig(Table):
 class ChannelConfig:
     """One account on one marketplace, ready to be connected; durations are in seconds.
 
-    `settings` is an instance of `plugin.settings`. `warehouses` maps a location to a warehouse; None = those of
-    `locations`, or all, add up to one stock of the whole shop. `limits` are complete; `limits_set` names those
-    of them that a person set. Channels with the same `bucket` share one pace; None = a pace of its own.
+    `settings` is an instance of `plugin.settings`. `warehouses` maps a location to a warehouse; None =
+    those of `locations`, or all, add up to one stock of the whole shop. `limits` are complete; `limits_set`
+    names those of them that a person set. Channels with the same `bucket` share one pace.
     """
 
     name: str
@@ -314,7 +303,7 @@ class ChannelConfig:
     limits_set: frozenset[str] = frozenset()
     bucket: str | None = None
     warehouses: Mapping[str, str] | None = None
-    rules: RulesConfig = field(default_factory=RulesConfig)
+    rules: RuleTable = field(default_factory=RuleTable)
     reassert_after: float = 600.0
     enabled: bool = True
     locations: tuple[str, ...] | None = None
@@ -342,6 +331,7 @@ class Config:
     history: HistoryConfig = field(default_factory=HistoryConfig)
     sources: Mapping[str, SourceConfig] = field(default_factory=dict)
     channels: Mapping[str, ChannelConfig] = field(default_factory=dict)
+    rules: RulesConfig = field(default_factory=RulesConfig)
     bundles: BundlesConfig | None = None
     reconcile: ReconcileConfig = field(default_factory=ReconcileConfig)
     alerts: AlertsConfig = field(default_factory=AlertsConfig)

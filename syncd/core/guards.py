@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from state.plans import PlanComparison
 from state.staging import Comparison
 
 LEAST_ZEROED = 20
@@ -36,6 +37,36 @@ def looks_wrong(found: Comparison, guard: Guard, *, whole: bool) -> str | None:
     """
     reasons = [_lists_nothing(found) if whole else None, _missing(found, guard), _zeroed(found, guard)]
     return "; ".join(reason for reason in [*reasons, _drop(found, guard)] if reason is not None) or None
+
+
+@dataclass(frozen=True, slots=True)
+class PlanGuard:
+    """Limits in millionths of what a channel shows above zero; None = that guard is off."""
+
+    max_missing: int | None
+    max_zeroed: int | None
+    max_drop: int | None
+
+
+def plan_looks_wrong(found: PlanComparison, guard: PlanGuard) -> str | None:
+    """Say why an edit of a plan is held; None if it is plausible. Where nothing is shown, nothing is lost."""
+    reasons = []
+    many_zeroed = found.to_zero >= LEAST_ZEROED and guard.max_zeroed is not None
+    if many_zeroed and _beyond(found.to_zero, found.shown, guard.max_zeroed or 0):
+        reasons.append(
+            f"{found.to_zero:,} of {found.shown:,} listings above zero go to zero"
+            f" (max_zeroed = {_share(guard.max_zeroed or 0)})"
+        )
+    if guard.max_missing is not None and _beyond(found.gone_shown, found.shown, guard.max_missing):
+        reasons.append(
+            f"{found.gone_shown:,} of {found.shown:,} listings above zero are not sold any more"
+            f" (max_missing = {_share(guard.max_missing)})"
+        )
+    lost = found.units_before - found.units_after
+    if guard.max_drop is not None and _beyond(lost, found.units_before, guard.max_drop):
+        fall = f"units shown fall from {found.units_before:,} to {found.units_after:,}"
+        reasons.append(f"{fall} (max_drop = {_share(guard.max_drop)})")
+    return "; ".join(reasons) or None
 
 
 def _lists_nothing(found: Comparison) -> str | None:

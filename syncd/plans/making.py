@@ -6,13 +6,13 @@ from pathlib import Path
 
 from state.plans import BundleRow, ChannelPlan, ListedRow, PlanRows, PlanRule, RuleRank, RuleRow
 from syncd.config.model import ChannelConfig, Config
+from syncd.config.rules import channel_rules, own_rules
 from syncd.plans.bundles import read_bundles
 from syncd.plans.listings import Listings, ListingTerms
 from syncd.plans.opening import database_fingerprint, fingerprint
 from syncd.plans.problems import Problems
 from syncd.plans.queries import TableQuery
 from syncd.plans.rules_file import FileRule, RulesFile
-from syncd.plans.stand_in import channel_rules, own_rules, rules_file
 from syncd.plans.tables import Table, TableFile
 
 CONFIGURATION = "syncd.toml"
@@ -59,7 +59,7 @@ def plan_of(config: Config, channel: ChannelConfig) -> Candidate:
         sources=channel.sources,
         locations=channel.warehouses,
         counted=channel.locations,
-        rules=(*channel_rules(config, channel), *_pattern_rules(patterns)),
+        rules=(*channel_rules(config.rules, channel.rules, channel.name), *_pattern_rules(patterns)),
         only_listed=channel.only_listed,
         longest_sku=channel.plugin.capabilities.max_sku_length,
     )
@@ -74,7 +74,7 @@ def plan_of(config: Config, channel: ChannelConfig) -> Candidate:
 
 def stamp(config: Config, channel: ChannelConfig) -> tuple[object, ...]:
     """Give what differs when a file or database of the plan may say something else. Cheap; it blocks."""
-    rules, listings = rules_file(config), channel.listings
+    rules, listings = config.rules.file, channel.listings
     seen: list[object] = []
     if rules is not None:
         seen.append(fingerprint(rules))
@@ -88,7 +88,7 @@ def stamp(config: Config, channel: ChannelConfig) -> tuple[object, ...]:
 
 
 def _rules_file(config: Config) -> RulesFile | None:
-    path = rules_file(config)
+    path = config.rules.file
     if path is None:
         return None
     places = {name: _warehouses(channel) for name, channel in config.channels.items()}
@@ -129,7 +129,7 @@ def _pattern_rules(patterns: list[FileRule]) -> Iterator[PlanRule]:
 def _rule_rows(
     config: Config, channel: ChannelConfig, rules: RulesFile | None, found: Problems
 ) -> Iterator[RuleRow]:
-    yield from own_rules(config, channel)
+    yield from own_rules(config.rules, channel.name)
     if rules is None:
         return
     for rule in rules.rules(found):

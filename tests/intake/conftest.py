@@ -10,8 +10,9 @@ import pytest
 from state import reports
 from state.database import Database
 from state.imports import Imports
+from state.plans import ChannelPlan
 from state.records import ImportState
-from state.registry import ChannelPlan, Registry
+from state.registry import Registry
 from state.staging import Duplicates
 from state.stock import StockBook
 from syncd.clock import Clock
@@ -25,11 +26,12 @@ from syncd.sources.database import DatabaseSource
 from syncd.sources.dating import Dating
 from syncd.sources.drop import DropFolder
 from syncd.sources.judge import FileTerms
+from tests.support.planned import follow_plan, planning_of
 
 EPOCH = 1_800_000_000
 OFF = Guard(None, None, None, None)
 STRICT = Guard(200_000, 100_000, 500_000, 50_000)
-PLAN = ChannelPlan("shop", "acc", ("erp", "pos"), None, safety_stock=0, share_ppm=1_000_000, max_shown=None)
+PLAN = ChannelPlan("shop", "acc", ("erp", "pos"))
 
 
 class PowerCut(Exception):
@@ -68,11 +70,10 @@ class Site:
         self.registry = Registry(self.database)
         self.imports = Imports(self.database)
         ids = self.registry.register_sources(["erp", "pos"])
-        channel, stale = self.registry.register_channel(PLAN, ids, 1)
-        book = StockBook(self.database, {channel: PLAN})
-        if stale:
-            list(book.plan_anew(channel, self.now()))
-            self.registry.planned(channel, PLAN)
+        channel = self.registry.register_channel(PLAN.name, PLAN.account, 1).channel_id
+        planning = planning_of(self.registry, channel, PLAN)
+        book = StockBook(self.database, {channel: planning})
+        follow_plan(self.database, book, planning, now=self.now())
         clock = Clock(lambda: EPOCH + self.seconds, lambda: self.seconds)
         self.parts = IntakeParts(
             self.database,

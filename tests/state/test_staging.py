@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from state.database import Database
 from state.losses import Earlier
-from state.registry import SLICE_ROWS, ChannelPlan, Registry
+from state.registry import SLICE_ROWS, Registry
 from state.staging import Comparison, Duplicates, StagedRow, Staging, StockChange
 from state.stock import StockBook
+from tests.support.planned import planning_of
 
-PLAN = ChannelPlan("shop", "acc", ("erp",), None, safety_stock=0, share_ppm=1_000_000, max_shown=None)
 KEYS = [(sku, location) for sku in "ABC" for location in ("", "JKT")]
 
 rows = st.lists(
@@ -28,8 +28,8 @@ class Warehouse:
         self.database = Database(path)
         self.registry = Registry(self.database)
         self.configure("erp", "pos")
-        channel, _ = self.registry.register_channel(PLAN, self.ids, 1)
-        self.book = StockBook(self.database, {channel: PLAN})
+        channel = self.registry.register_channel("shop", "acc", 1).channel_id
+        self.book = StockBook(self.database, {channel: planning_of(self.registry, channel)})
 
     def configure(self, *sources: str) -> None:
         self.ids = self.registry.register_sources(list(sources))
