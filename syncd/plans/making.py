@@ -52,14 +52,14 @@ def plan_of(config: Config, channel: ChannelConfig) -> Candidate:
     rules = _rules_file(config)
     listings = _listings_table(config, channel)
     bundles = None if config.bundles is None else _file(config, config.bundles.file)
-    patterns = [] if rules is None else [one for one in rules.patterns() if one.channel in {"", channel.name}]
+    patterns = [] if rules is None else rules.patterns()
     plan = ChannelPlan(
         name=channel.name,
         account=channel.account,
         sources=channel.sources,
         locations=channel.warehouses,
         counted=channel.locations,
-        rules=(*channel_rules(config.rules, channel.rules, channel.name), *_pattern_rules(patterns)),
+        rules=tuple(_rules_in_order(config, channel, patterns)),
         only_listed=channel.only_listed,
         longest_sku=channel.plugin.capabilities.max_sku_length,
     )
@@ -120,10 +120,24 @@ def _warehouses(channel: ChannelConfig) -> tuple[str, ...]:
     return ("",) if channel.warehouses is None else tuple(dict.fromkeys(channel.warehouses.values()))
 
 
-def _pattern_rules(patterns: list[FileRule]) -> Iterator[PlanRule]:
-    """Give the patterns in the order in which they hold: one that names a channel counts as later."""
-    for rule in sorted(patterns, key=lambda rule: bool(rule.channel)):
-        yield PlanRule(rule.rank, rule.settings, rule.origin, rule.sku)
+def _rules_in_order(config: Config, channel: ChannelConfig, patterns: list[FileRule]) -> Iterator[PlanRule]:
+    """Give the rules for many SKUs as they follow each other: those that name channels come last.
+
+    Of both kinds, those of syncd.toml stand before those of the file.
+    """
+    configured = channel_rules(config.rules, channel.rules, channel.name)
+    naming = sum(
+        rule.is_pattern and rule.channels is not None and channel.name in rule.channels
+        for rule in config.rules.for_
+    )
+    yield from configured[: len(configured) - naming]
+    yield from (_as_plan_rule(rule) for rule in patterns if not rule.channel)
+    yield from configured[len(configured) - naming :]
+    yield from (_as_plan_rule(rule) for rule in patterns if rule.channel == channel.name)
+
+
+def _as_plan_rule(rule: FileRule) -> PlanRule:
+    return PlanRule(rule.rank, rule.settings, rule.origin, rule.sku)
 
 
 def _rule_rows(

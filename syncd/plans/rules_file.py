@@ -144,8 +144,8 @@ class RulesFile:
         if settings.max_shown is not None and (settings.min_shown or 0) > settings.max_shown:
             problems.add(
                 origin,
-                f"min_shown: {settings.min_shown} is above max_shown, which is {settings.max_shown}: it would "
-                "always show zero; to show none, write selling = stopped",
+                f"min_shown: {settings.min_shown} is above max_shown, which is {settings.max_shown}: it "
+                "would always show zero; to show none, write selling = stopped",
             )
         read = settings, settings.as_text()
         if problems.count == before and len(self._said) < _REMEMBERED:
