@@ -92,8 +92,8 @@ class Planning:
         """Compare what should be with the ledger, for the SKUs in scope."""
         wanted = self._wanted(run, scope)
         there = self._listings(run, scope)
-        renamed = [identifier for (identifier, _), (sku, *_) in wanted.items() if identifier != sku]
-        elsewhere = self._called(run, renamed) if renamed else {}
+        unseen = [identifier for identifier, warehouse in wanted if (identifier, warehouse) not in there]
+        elsewhere = self._called(run, unseen) if unseen else {}
         changes = []
         for key, (sku, desired, paused) in wanted.items():
             known = there.get(key) or elsewhere.get(key)
@@ -101,12 +101,14 @@ class Planning:
                 changes.append(Wanted(*key, sku, desired, paused, None, 0))
             elif known[:3] != (sku, desired, paused):
                 changes.append(Wanted(*key, sku, desired, paused, known[1], known[2]))
-        gone = [
+        gone = {key: listing for key, listing in there.items() if key not in wanted}
+        taken_over = self._taken_over(run, gone) if gone else set()
+        unwanted = [
             Unwanted(*key, sku, desired, may_show)
-            for key, (sku, desired, _, may_show) in there.items()
-            if key not in wanted
+            for key, (sku, desired, _, may_show) in gone.items()
+            if key not in taken_over
         ]
-        return Outlook(changes, gone)
+        return Outlook(changes, unwanted)
 
     def with_bundles(self, run: Run, skus: Iterable[str]) -> set[str]:
         """Add the bundles that any of these SKUs is in."""
@@ -249,6 +251,18 @@ class Planning:
             (self.channel_id, json.dumps(identifiers)),
         ).fetchall()
         return {(row[0], row[1]): tuple(row[2:]) for row in rows}
+
+    def _taken_over(
+        self, run: Run, listings: Mapping[tuple[str, str], tuple[str, int, int, int]]
+    ) -> set[tuple[str, str]]:
+        """Find the listings that another SKU has by this plan, in whatever scope that is."""
+        heirs = {identifier for (identifier, _), (sku, *_) in listings.items() if identifier != sku}
+        rows = run(
+            "SELECT sku FROM listed WHERE channel_id = ? AND identifier IN (SELECT value FROM json_each(?))",
+            (self.channel_id, json.dumps([identifier for identifier, _ in listings])),
+        )
+        heirs.update(sku for (sku,) in rows.fetchall())
+        return listings.keys() & self._wanted(run, Scope.of(heirs)).keys() if heirs else set()
 
 
 class _Parts(NamedTuple):

@@ -41,7 +41,8 @@ class World:
     """What the application is given of the world: clocks, dice, threads, the network, and where to remember.
 
     `transport` is None for real connections; `state` overrides where the configuration keeps it. `rehearsal`:
-    source files stay where they lie, nothing is pushed.
+    source files stay where they lie, nothing is pushed. `trial`: plans are followed even where they would be
+    held, to see what they would do.
     """
 
     clock: Clock
@@ -50,6 +51,7 @@ class World:
     transport: httpx.AsyncBaseTransport | None = None
     state: Path | None = None
     rehearsal: bool = False
+    trial: bool = False
     metrics: Metrics = field(default_factory=Metrics)
 
 
@@ -226,7 +228,7 @@ async def _assemble(app: App, config: Config, connectors: Connectors) -> None:
         world.blocking,
         app.planned,
         app.progress,
-        rehearsal=world.rehearsal,
+        trial=world.trial,
     )
     app.planners = {
         name: Planner(config, config.channels[name], one, planner_parts) for name, one in in_force.items()

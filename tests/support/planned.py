@@ -1,5 +1,7 @@
 """Letting a channel follow a plan as the planner does, without files, guards or a loop."""
 
+from dataclasses import asdict
+
 from syncd.core.rules import decide
 
 from state.database import Database
@@ -20,14 +22,14 @@ def planning_of(registry: Registry, channel_id: int, plan: ChannelPlan = WHOLE) 
 
 def follow_plan(
     database: Database, book: StockBook, planning: Planning, rows: PlanRows | None = None, *, now: int = 0
-) -> None:
-    """Compare a plan with the ledger and apply all that it changes."""
+) -> dict[str, int]:
+    """Compare a plan with the ledger and apply all that it changes; return what was told of it before."""
     channel_id = planning.channel_id
     book.watch(channel_id)
     with PlanStaging(database.path, channel_id) as staging:
         staging.load(rows or PlanRows())
         staging.touch()
-        staging.compare(planning, whole=True)
+        comparison, _ = staging.compare(planning, whole=True)
         book.follow(planning)
         for statement, parameters in staging.row_changes():
             book.store_rows(statement, parameters)
@@ -39,3 +41,4 @@ def follow_plan(
         pass
     book.unwatch(channel_id)
     Registry(database).follow_plan(channel_id, planning.plan, planned=True)
+    return asdict(comparison)
