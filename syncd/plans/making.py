@@ -9,13 +9,14 @@ from syncd.config.model import ChannelConfig, Config
 from syncd.config.rules import channel_rules, own_rules
 from syncd.plans.bundles import read_bundles
 from syncd.plans.listings import Listings, ListingTerms
-from syncd.plans.opening import database_fingerprint, fingerprint
+from syncd.plans.opening import database_fingerprint, fingerprint, modified_at
 from syncd.plans.problems import Problems
 from syncd.plans.queries import TableQuery
 from syncd.plans.rules_file import FileRule, RulesFile
 from syncd.plans.tables import Table, TableFile
 
 CONFIGURATION = "syncd.toml"
+SETTLE_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,17 +75,26 @@ def plan_of(config: Config, channel: ChannelConfig) -> Candidate:
 
 def stamp(config: Config, channel: ChannelConfig) -> tuple[object, ...]:
     """Give what differs when a file or database of the plan may say something else. Cheap; it blocks."""
-    rules, listings = config.rules.file, channel.listings
-    seen: list[object] = []
-    if rules is not None:
-        seen.append(fingerprint(rules))
-    if listings is not None and listings.file is not None:
-        seen.append(fingerprint(listings.file))
+    seen: list[object] = [fingerprint(path) for path in _paths(config, channel)]
+    listings = channel.listings
     if listings is not None and listings.path is not None:
         seen.append(database_fingerprint(listings.path))
-    if config.bundles is not None:
-        seen.append(fingerprint(config.bundles.file))
     return tuple(seen)
+
+
+def may_be_half_written(config: Config, channel: ChannelConfig, now: float) -> bool:
+    """Tell whether a file of the plan was written within `SETTLE_SECONDS` before `now` (epoch). It blocks.
+
+    Half a file of listings looks like a whole one: better look again soon.
+    """
+    return any(0 <= now - modified_at(path) < SETTLE_SECONDS for path in _paths(config, channel))
+
+
+def _paths(config: Config, channel: ChannelConfig) -> list[Path]:
+    """Give the files of the plan."""
+    listings = None if channel.listings is None else channel.listings.file
+    bundles = None if config.bundles is None else config.bundles.file
+    return [path for path in (config.rules.file, listings, bundles) if path is not None]
 
 
 def _rules_file(config: Config) -> RulesFile | None:

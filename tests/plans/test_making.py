@@ -1,10 +1,11 @@
 """What a configuration and its files make of one channel."""
 
 import contextlib
+import os
 import sqlite3
 
 from state.plans import BundleRow, ListedRow, RuleRank
-from syncd.plans.making import plan_of, stamp
+from syncd.plans.making import SETTLE_SECONDS, may_be_half_written, plan_of, stamp
 
 
 def candidate(config, name="toko"):
@@ -177,3 +178,19 @@ def test_a_query_of_a_database_at_rest_leaves_its_stamp(shops):
 
     assert found.problems == []
     assert stamp(config, channel) == before
+
+
+def test_a_file_may_be_half_written_shortly_after_it_was_written(shops):
+    path = shops.at / "toko.csv"
+    config = shops.load(toko='[channels.toko.listings]\nfile = "toko.csv"\n')
+    channel = config.channels["toko"]
+    assert not may_be_half_written(config, channel, 1000.0)  # there is none
+
+    path.write_text("sku\nA\n")
+    os.utime(path, (1000.0, 1000.0))
+
+    assert may_be_half_written(config, channel, 1000.0)
+    assert may_be_half_written(config, channel, 1000.0 + SETTLE_SECONDS - 0.1)
+    assert not may_be_half_written(config, channel, 1000.0 + SETTLE_SECONDS)
+    assert not may_be_half_written(config, channel, 990.0)  # a clock that is off must not hold it up
+    assert not may_be_half_written(config, config.channels["toco"], 1000.0)
