@@ -247,7 +247,7 @@ class Planner:
             parts.applied()
             await asyncio.sleep(0)
         while gone := await self._next(unwanted, staging):
-            parts.book.forget(self.channel_id, gone)
+            parts.book.forget(self.channel_id, gone, parts.clock.now())
             await asyncio.sleep(0)
         for _ in parts.book.finish(self.channel_id, parts.clock.now()):
             parts.applied()
