@@ -162,12 +162,13 @@ class Limits:
 class Capabilities:
     """What a marketplace can and cannot do, as data.
 
-    `max_rows_per_request`: its hard limit, None where it states none. `rows_are_counted`: each row counts
-    against the rate limit, so a request may not carry more rows than the burst. `asynchronous`: accepted
-    is not yet applied, so two requests for one listing may overtake each other. `whole_shop_by_default`: a
-    channel without `warehouses` is one stock for the whole shop; where False, the seller must say so.
-    `identifier_kinds`: what listings can be known by. `identifier_forms`: by kind, the regular expression
-    that the whole of each value matches; of two that mean the same it allows one (`7`, not `007`).
+    `max_rows_per_request`: its hard limit, None where it states none. `max_sku_length`: in characters, of
+    what is named by SKU; None = any. `rows_are_counted`: each row counts against the rate limit, so a request
+    may not carry more rows than the burst. `asynchronous`: accepted is not yet applied, so two requests for
+    one listing may overtake each other. `whole_shop_by_default`: a channel without `warehouses` is one stock
+    for the whole shop; where False, the seller must say so. `identifier_kinds`: what listings can be known
+    by. `identifier_forms`: by kind, the regular expression that the whole of each value matches; of two that
+    mean the same it allows one (`7`, not `007`).
     """
 
     grouping: Grouping

@@ -292,7 +292,7 @@ def _attempts(
 
 def _is_planned(connection: Connection, channel_id: int) -> bool:
     return bool(
-        connection.exec_driver_sql("SELECT plan <> '' FROM channel WHERE id = ?", (channel_id,)).scalar()
+        connection.exec_driver_sql("SELECT planned FROM channel WHERE id = ?", (channel_id,)).scalar()
     )
 
 

@@ -213,14 +213,15 @@ def count_listings(connection: Connection, channel_id: int, now: int) -> Listing
     )
 
 
-def count_listings_of(connection: Connection, channel_id: int, skus: Sequence[str]) -> tuple[int, int]:
-    """Count the listings of some SKUs, and those of them in sync."""
-    in_sync = "changed = 0 AND refusal IS NULL AND attempt_id IS NULL AND paused = 0"
+def count_listings_of(connection: Connection, channel_id: int, skus: Sequence[str]) -> tuple[int, int, int]:
+    """Count the listings of some SKUs; those of them in sync; those that a rule says to leave alone."""
+    settled = "refusal IS NULL AND attempt_id IS NULL"
+    columns = f"{settled} AND changed = 0 AND paused = 0 AS in_sync, {settled} AND paused <> 0 AS left_alone"
     row = connection.exec_driver_sql(
-        f"SELECT count(*), coalesce(sum(in_sync), 0) FROM ({of_skus(f'{in_sync} AS in_sync')})",
+        f"SELECT count(*), coalesce(sum(in_sync), 0), coalesce(sum(left_alone), 0) FROM ({of_skus(columns)})",
         these_skus(channel_id, skus),
     ).one()
-    return int(row[0]), int(row[1])
+    return int(row[0]), int(row[1]), int(row[2])
 
 
 def work_left(connection: Connection, channel_id: int, now: int) -> tuple[int, int]:

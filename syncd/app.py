@@ -17,7 +17,6 @@ from state.registry import Registry
 from state.stock import StockBook
 from syncd.clock import Clock
 from syncd.config.model import ChannelConfig, Config
-from syncd.core.pacing import Pacer
 from syncd.core.progress import Progress
 from syncd.delivery import LaneParts
 from syncd.errors import AlreadyRunning, StateBehind
@@ -26,7 +25,7 @@ from syncd.intake import Blocking, IntakeParts
 from syncd.lane import Lane
 from syncd.lane_watch import LaneWatch
 from syncd.logs import get_logger
-from syncd.made import PACE_KEYS, channel_pacer, make_feed, settling_ms, source_terms
+from syncd.made import make_feed, settling_ms, shared_pacers, source_terms
 from syncd.metrics.counting import Metrics
 from syncd.planner import Planner, PlannerParts
 from syncd.sources.rows import SourceUnreachable
@@ -41,7 +40,8 @@ class World:
     """What the application is given of the world: clocks, dice, threads, the network, and where to remember.
 
     `transport` is None for real connections; `state` overrides where the configuration keeps it. `rehearsal`:
-    source files stay where they lie, nothing is pushed.
+    source files stay where they lie, nothing is pushed. `trial`: plans are followed even where they would be
+    held, to see what they would do.
     """
 
     clock: Clock
@@ -50,6 +50,7 @@ class World:
     transport: httpx.AsyncBaseTransport | None = None
     state: Path | None = None
     rehearsal: bool = False
+    trial: bool = False
     metrics: Metrics = field(default_factory=Metrics)
 
 
@@ -226,7 +227,7 @@ async def _assemble(app: App, config: Config, connectors: Connectors) -> None:
         world.blocking,
         app.planned,
         app.progress,
-        rehearsal=world.rehearsal,
+        trial=world.trial,
     )
     app.planners = {
         name: Planner(config, config.channels[name], one, planner_parts) for name, one in in_force.items()
@@ -312,26 +313,9 @@ async def _meet_the_last_state(app: App) -> None:
                 await asyncio.sleep(0)
 
 
-def _pacers(app: App) -> dict[str, tuple[Pacer, tuple[int, ...]]]:
-    """Make the pacer of each enabled channel, with the ids of those that share it; each as it was learnt."""
-    buckets: dict[tuple[str, str], list[ChannelConfig]] = {}
-    for channel in app.config.channels.values():
-        if channel.enabled:
-            bucket = ("channel", channel.name) if channel.bucket is None else ("bucket", channel.bucket)
-            buckets.setdefault(bucket, []).append(channel)
-    pacers: dict[str, tuple[Pacer, tuple[int, ...]]] = {}
-    for channels in buckets.values():
-        # One of them that has a ceiling binds all: the bucket is one.
-        pacer = channel_pacer(max(channels, key=lambda channel: len(channel.limits_set & PACE_KEYS)))
-        sharing = tuple(app.channel_ids[channel.name] for channel in channels)
-        for channel_id in sharing:
-            pacer.recall(app.registry.pace(channel_id))
-        pacers |= {channel.name: (pacer, sharing) for channel in channels}
-    return pacers
-
-
 def _connect(app: App, connectors: Connectors) -> None:
-    ledger, pacers = Ledger(app.database), _pacers(app)
+    ledger = Ledger(app.database)
+    pacers = shared_pacers(app.config, app.channel_ids, app.registry)
     for name, channel_id in app.channel_ids.items():
         channel = app.config.channels[name]
         if not channel.enabled:

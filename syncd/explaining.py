@@ -104,26 +104,27 @@ def _channel(
             for level in levels
             if (why := _left_out(channel, level)) is not None
         ],
-        "listings": [_place(channel, sku, record, place, levels, now) for place in places],
+        "listings": [
+            {"identifier": identifier_as_json(sku, place[0]), **_place(channel, record, place, levels, now)}
+            for place in places
+        ],
     }
 
 
 def _place(
     channel: ChannelConfig,
-    sku: str,
     record: ChannelRecord | None,
     place: Place,
     levels: Sequence[LevelRow],
     now: int,
 ) -> dict[str, Any]:
     """Tell all of one listing: what it has, what it should show, what was said to the marketplace."""
-    identifier, warehouse = place
+    warehouse = place[1]
     stock = _stock(channel, [level for level in levels if _warehouse_of(channel, level) == warehouse])
     listing = None if record is None else record.listings.get(place)
     planned = record is None or record.planned
     return {
         "warehouse": warehouse,
-        "identifier": identifier_as_json(sku, identifier),
         **stock,
         "plan": _plan(stock["computed"], None if listing is None else listing.desired, planned=planned),
         **_listing(channel, record, place, now),

@@ -13,6 +13,7 @@ from state.database import Database
 from state.imports import Imports
 from state.plan_figures import LargestChange
 from state.plan_staging import PlanStaging
+from state.plan_standing import PLAN_OF
 from state.planning import Planning
 from state.plans import ChannelPlan, PlanComparison
 from state.records import ImportState
@@ -26,16 +27,19 @@ from syncd.core.progress import Progress
 from syncd.core.rules import decide
 from syncd.intake import Blocking, see_out
 from syncd.logs import get_logger
-from syncd.plan_records import plan_record
+from syncd.plan_records import PlanVerdict, note_verdict, plan_record
 from syncd.plans.making import Candidate, plan_of, stamp
 
 T = TypeVar("T")
-EDITED_BEFORE = "rejected before, and not edited since"
+NOT_EDITED = "rejected by hand, and not edited since"
 
 
 @dataclass(frozen=True, slots=True)
 class PlannerParts:
-    """What planners work with. `applied` is called after something was planned; `rehearsal`: hold nothing."""
+    """What planners work with. `applied` is called after something was planned.
+
+    `trial`: what would be held is followed all the same, on a copy of the state, to see what it would do.
+    """
 
     database: Database
     registry: Registry
@@ -45,22 +49,7 @@ class PlannerParts:
     blocking: Blocking
     applied: Callable[[], None]
     progress: Progress
-    rehearsal: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class PlanVerdict:
-    """What became of a plan that may follow the one in force.
-
-    `comparison` None = it was not compared: it is refused for its `problems`, or changes nothing.
-    """
-
-    state: ImportState
-    reason: str = ""
-    problems: tuple[str, ...] = ()
-    comparison: PlanComparison | None = None
-    largest: tuple[LargestChange, ...] = ()
-    import_id: int | None = None
+    trial: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +59,7 @@ class _Found:
     candidate: Candidate
     planning: Planning
     problems: tuple[str, ...] = ()
+    problem_count: int = 0
     whole: bool = False
     digest: str = ""
     comparison: PlanComparison | None = None
@@ -90,6 +80,7 @@ class Planner:
         self._log = get_logger("planner").bind(channel=channel.name)
         self._lock = asyncio.Lock()
         self._stamp: object = None
+        self._must_read_again = False
         self.last: PlanVerdict | None = None
         """What became of the last plan that was read; None before the first look."""
         if in_force.text:
@@ -104,7 +95,7 @@ class Planner:
     @property
     def source_name(self) -> str:
         """What the records of edits name as their source."""
-        return f"plan of {self._channel.name}"
+        return f"{PLAN_OF}{self._channel.name}"
 
     def _planning(self, plan: ChannelPlan) -> Planning:
         source_ids = self._parts.registry.source_ids(plan.sources)
@@ -127,17 +118,19 @@ class Planner:
 
         Returns None where nothing is different. `thoroughly`: read it in any case.
         """
+        parts = self._parts
         async with self._lock:
-            seen = await self._parts.blocking(lambda: stamp(self._config, self._channel))
+            seen = await parts.blocking(lambda: stamp(self._config, self._channel))
             if seen == self._stamp and not thoroughly and self._held(approved=True) is None:
                 return None
-            self._parts.book.watch(self.channel_id)
+            parts.book.watch(self.channel_id)
             try:
-                with PlanStaging(self._parts.database.path, self.channel_id) as staging:
+                with PlanStaging(parts.database.path, self.channel_id) as staging:
                     verdict = await self._take(staging)
             finally:
-                self._parts.book.unwatch(self.channel_id)
-            self._stamp = seen
+                parts.book.unwatch(self.channel_id)
+            self._stamp = None if self._must_read_again else seen
+            note_verdict(parts.database, self.channel_id, parts.clock.now(), verdict, self.last)
             self.last = verdict
             return verdict
 
@@ -148,13 +141,16 @@ class Planner:
 
     async def _take(self, staging: PlanStaging) -> PlanVerdict:
         # The ids of sources are read here: the thread has no connection of the state's.
-        ids = self._parts.registry.source_ids(tuple(self._config.sources))
+        ids = self._parts.registry.source_ids(self._channel.sources)
         work = self._parts.blocking(lambda: self._compare(staging, ids))
         found = await see_out(work, staging.interrupt)
+        self._must_read_again = found.candidate.passing
         if found.problems:
             return self._refuse(found)
         if found.comparison is None:
             await self._store_rows(staging)
+            self._in_force = PlanInForce(self.channel_id, found.candidate.plan.as_text(), planned=True)
+            self._parts.registry.follow_plan(self.channel_id, found.candidate.plan, planned=True)
             self._supersede_held("the plan in force is what the configuration says again")
             return PlanVerdict(ImportState.UNCHANGED)
         return await self._judge(found, staging)
@@ -164,16 +160,17 @@ class Planner:
         candidate = plan_of(self._config, self._channel)
         staging.load(candidate.rows, self._moved)
         planning = Planning(self.channel_id, candidate.plan, source_ids, decide(candidate.plan))
-        problems = (*candidate.problems, *staging.problems())
+        together = staging.problems()
+        problems = (*candidate.problems, *together)
         if problems:
-            return _Found(candidate, planning, problems)
+            return _Found(candidate, planning, problems, candidate.problem_count + len(together))
         touched = staging.touch()
         whole = not self._in_force.planned or self._differs(candidate.plan)
         if not whole and not touched:
             return _Found(candidate, planning)
         comparison, largest = staging.compare(planning, whole=whole, moved=self._moved)
         digest = staging.digest(candidate.plan.effect)
-        return _Found(candidate, planning, (), whole, digest, comparison, tuple(largest))
+        return _Found(candidate, planning, (), 0, whole, digest, comparison, tuple(largest))
 
     def _differs(self, plan: ChannelPlan) -> bool:
         """Tell whether it may lead to other quantities than the plan in force, whatever its rows."""
@@ -188,12 +185,15 @@ class Planner:
 
     def _refuse(self, found: _Found) -> PlanVerdict:
         """Keep the plan in force: what it was read from cannot be trusted in any part."""
-        verdict = PlanVerdict(ImportState.REJECTED, found.problems[0], found.problems)
-        if self.last is None or self.last.problems != found.problems:
+        verdict = PlanVerdict(
+            ImportState.REJECTED, found.problems[0], found.problems, problem_count=found.problem_count
+        )
+        told = self._parts.trial or (self.last is not None and self.last.problems == found.problems)
+        if not told:
             self._log.error(
                 "plan_refused",
                 problems=list(found.problems[:10]),
-                count=len(found.problems),
+                count=found.problem_count,
                 reason="the plan in force stays",
             )
         return verdict
@@ -202,12 +202,16 @@ class Planner:
         held = self._held()
         approved = held is not None and held.approved_at is not None and held.sha256 == found.digest
         doubt = None if self._goes_on(found) else self._doubt(found)
-        if doubt is None or approved or self._parts.rehearsal:
-            return await self._follow(found, staging, held if approved else None, doubt or "")
+        if doubt is None or approved:
+            return await self._follow(found, staging, held if approved else None)
         last = self._parts.imports.latest(self._source_id())
         if last is not None and last.state == ImportState.REJECTED and last.sha256 == found.digest:
-            return PlanVerdict(ImportState.REJECTED, EDITED_BEFORE, (), found.comparison, found.largest)
-        return self._hold(found, held, doubt)
+            verdict = PlanVerdict(ImportState.REJECTED, NOT_EDITED, (), found.comparison, found.largest)
+        else:
+            verdict = self._hold(found, held, doubt)
+        if self._parts.trial:
+            await self._follow(found, staging, None)
+        return verdict
 
     def _goes_on(self, found: _Found) -> bool:
         """Tell whether a crash cut off the applying of this very plan, or there was none before."""
@@ -227,12 +231,11 @@ class Planner:
             )
         self._supersede_held("edited since")
         import_id = self._record(found, ImportState.HELD, doubt)
-        self._log.warning("plan_held", import_id=import_id, reason=doubt)
+        if not self._parts.trial:
+            self._log.warning("plan_held", import_id=import_id, reason=doubt)
         return PlanVerdict(ImportState.HELD, doubt, (), found.comparison, found.largest, import_id)
 
-    async def _follow(
-        self, found: _Found, staging: PlanStaging, approved: Import | None, doubt: str
-    ) -> PlanVerdict:
+    async def _follow(self, found: _Found, staging: PlanStaging, approved: Import | None) -> PlanVerdict:
         """Apply it in slices. What intake plans meanwhile is planned by it too."""
         parts, plan = self._parts, found.candidate.plan
         if approved is None:
@@ -256,7 +259,7 @@ class Planner:
         if found.whole:
             parts.registry.wake(self.channel_id)
         self._in_force = PlanInForce(self.channel_id, plan.as_text(), planned=True)
-        return self._conclude(found, approved, doubt)
+        return self._conclude(found, approved)
 
     async def _store_rows(self, staging: PlanStaging) -> None:
         changes = staging.row_changes()
@@ -268,7 +271,7 @@ class Planner:
         work = self._parts.blocking(lambda: next(iterator, None))
         return await see_out(work, staging.interrupt)
 
-    def _conclude(self, found: _Found, approved: Import | None, doubt: str) -> PlanVerdict:
+    def _conclude(self, found: _Found, approved: Import | None) -> PlanVerdict:
         comparison = found.comparison
         import_id = None
         if approved is not None and approved.id is not None:
@@ -287,13 +290,13 @@ class Planner:
                 gone=comparison.gone,
             )
         left = self._parts.book.take_left_showing(self.channel_id)
-        if left:
+        if left and not self._parts.trial:
             self._log.warning(
                 "listings_left_showing",
                 listings=left,
                 reason="not sold here any more, and the stock shown stays: set them to zero there",
             )
-        return PlanVerdict(ImportState.APPLIED, doubt, (), comparison, found.largest, import_id)
+        return PlanVerdict(ImportState.APPLIED, "", (), comparison, found.largest, import_id)
 
     def _source_id(self) -> int:
         return self._parts.registry.plan_source(self.source_name)

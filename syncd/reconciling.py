@@ -44,7 +44,10 @@ class ChannelProgress:
 
 @dataclass(frozen=True, slots=True)
 class ChannelSummary:
-    """What reconciling came to on a channel; counts of rows, but `requests`."""
+    """What reconciling came to on a channel; counts of rows, but `requests`.
+
+    `paused` of the listings are left alone, as a rule says.
+    """
 
     sent: int
     accepted: int
@@ -56,6 +59,7 @@ class ChannelSummary:
     listings: int
     in_sync: int
     trouble: str = ""
+    paused: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,7 @@ class Summary:
     def ok(self) -> bool:
         """Tell whether all in scope is in sync with what its sources say."""
         held = self.imports_held or any(entry["state"] in {"held", "rejected"} for entry in self.imports)
-        behind = any(channel.in_sync < channel.listings for channel in self.channels.values())
+        behind = any(one.in_sync + one.paused < one.listings for one in self.channels.values())
         return not (held or behind or self.failing_sources)
 
     def as_json(self) -> dict[str, Any]:
@@ -98,6 +102,8 @@ async def reconcile(app: App, wish: Wish, report: Report, *, daemon: bool) -> Su
     with app.database.read() as connection:
         last_push, last_import = reports.last_push(connection), reports.last_import(connection)
     started = app.world.clock.monotonic()
+    for name in names:
+        await app.planners[name].look()
     await read_sources(app, names)
     if wish.full:
         require_fresh(app, names, stale_ok=wish.stale_ok)
@@ -211,14 +217,14 @@ def _summary(
         totals = reports.push_totals(connection, channel_id, last_push)
         if skus is None:
             counts = reports.count_listings(connection, channel_id, app.world.clock.now())
-            listings, in_sync = counts.listings, counts.in_sync
+            listings, in_sync, paused = counts.listings, counts.in_sync, counts.paused
         else:
-            listings, in_sync = reports.count_listings_of(connection, channel_id, skus)
+            listings, in_sync, paused = reports.count_listings_of(connection, channel_id, skus)
     hold = app.registry.channel_hold(channel_id)
     trouble = app.lanes[name].gave_up or ("" if hold is None else hold.message)
     return ChannelSummary(
         totals.sent, totals.accepted, totals.rejected, totals.deferred, totals.unknown, totals.requests,
-        round(seconds, 3), listings, in_sync, trouble,
+        round(seconds, 3), listings, in_sync, trouble, paused,
     )  # fmt: skip
 
 

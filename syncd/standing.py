@@ -55,7 +55,10 @@ def standing_of(config: Config, reader: Reader, now: int) -> dict[str, Any]:
 
 
 def _counts(counts: ListingCounts, *, asynchronous: bool) -> dict[str, Any]:
-    """Give the counts. `verified` + `accepted` = `in_sync`: an asynchronous marketplace only accepts."""
+    """Give the counts. `verified` + `accepted` = `in_sync`: an asynchronous marketplace only accepts.
+
+    `paused` are among those `held`: a rule says to leave them alone.
+    """
     return {
         "listings": counts.listings,
         "in_sync": counts.in_sync,
@@ -66,6 +69,7 @@ def _counts(counts: ListingCounts, *, asynchronous: bool) -> dict[str, Any]:
         "deferred": counts.deferred,
         "rejected": counts.rejected,
         "held": counts.held,
+        "paused": counts.paused,
         "due_by_risk": {risk.name.lower(): count for risk, count in counts.due_by_risk.items()},
         "repetitions": counts.repetitions,
         "oldest_due_at": _time(counts.oldest_due),

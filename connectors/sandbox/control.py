@@ -62,7 +62,7 @@ class Control:
             Route("/sandbox/arrivals", _reporting(self._arrivals)),
             Route("/sandbox/counters", self._counters),
             Route("/sandbox/faults", _reporting(self._faults), methods=["GET", "POST", "DELETE"]),
-            Route("/sandbox/listings", _reporting(self._listings), methods=["POST"]),
+            Route("/sandbox/listings", _reporting(self._listings), methods=["GET", "POST"]),
             Route("/sandbox/limits", _reporting(self._limits), methods=["POST"]),
             Route("/sandbox/reset", self._reset, methods=["POST"]),
         ]
@@ -104,6 +104,8 @@ class Control:
         return JsonAnswer(self._sandbox.faults.pending())
 
     async def _listings(self, request: Request) -> Response:
+        if request.method != "POST":
+            return JsonAnswer({name: _listed(self._marketplace(name).listings) for name in MARKETPLACES})
         for name, wanted in _by_marketplace(await _document(request)):
             _list(self._marketplace(name).listings, wanted, numeric=name == "tokopedia")
         return JsonAnswer({"ok": True})
@@ -176,6 +178,10 @@ def _list(listings: Listings, wanted: dict[str, Any], *, numeric: bool) -> None:
     if numeric and not all(isinstance(one, str) or one.id.isdecimal() for one in named):
         raise ValueError("a product id of Tokopedia is a number")
     (listings.only if verb == "only" else listings.name)(named)
+
+
+def _listed(listings: Listings) -> list[dict[str, str]]:
+    return [asdict(listing) for listing in listings.all()]
 
 
 def _pattern(value: object) -> str:

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from itertools import islice
 
 UNKNOWN = r"UNKNOWN-"
 """SKUs that begin like this are listed nowhere, unless said otherwise."""
@@ -32,7 +31,7 @@ class Listings:
         self._named: dict[str, Listing] = {}
         self._seen: dict[str, None] = {}
         self._by_id: dict[str, list[Listing]] = {}
-        self._indexed = 0
+        self._not_indexed: list[str] = []
 
     def everything(self, *, unknown: str = UNKNOWN) -> None:
         """List every SKU except those whose beginning matches the pattern `unknown`."""
@@ -52,7 +51,7 @@ class Listings:
             self._named[named.sku] = named
             self._seen[named.sku] = None
         self._by_id.clear()
-        self._indexed = 0
+        self._not_indexed = list(self._seen)
 
     def find(self, sku: str) -> Listing | None:
         """The listing of a SKU, None where the shop does not sell it."""
@@ -61,18 +60,27 @@ class Listings:
             return named
         if not self._everything or self._unknown.match(sku):
             return None
-        self._seen[sku] = None
+        if sku not in self._seen:
+            self._seen[sku] = None
+            self._not_indexed.append(sku)
         return self._derive(sku)
 
     def find_by_id(self, identifier: str) -> Listing | None:
         """The listing with this `id`; None where there is none, or where several variants share it."""
-        found = self._index().get(f"id:{identifier}", [])
-        return found[0] if len(found) == 1 else None
+        return self._only_one(f"id:{identifier}")
 
     def find_by_external_id(self, identifier: str) -> Listing | None:
         """The listing with this `external_id`, with the same exception."""
-        found = self._index().get(f"external:{identifier}", [])
+        return self._only_one(f"external:{identifier}")
+
+    def _only_one(self, key: str) -> Listing | None:
+        # What was mentioned may have been taken out of the shop since.
+        found = [listing for listing in self._index().get(key, ()) if self.find(listing.sku) is not None]
         return found[0] if len(found) == 1 else None
+
+    def all(self) -> list[Listing]:
+        """The listings named or mentioned so far that the shop still sells, oldest first."""
+        return [listing for listing in map(self.find, self.skus()) if listing is not None]
 
     def skus(self) -> list[str]:
         """The SKUs named or mentioned so far, oldest first."""
@@ -85,14 +93,14 @@ class Listings:
         self._named.clear()
         self._seen.clear()
         self._by_id.clear()
-        self._indexed = 0
+        self._not_indexed.clear()
 
     def _index(self) -> dict[str, list[Listing]]:
         """Ids are seldom asked for, so they are indexed when asked for, and only what came since."""
-        for sku in islice(self._seen, self._indexed, None):
+        for sku in self._not_indexed:
             listing = self._named.get(sku) or self._derive(sku)
             self._by_id.setdefault(f"id:{listing.id}", []).append(listing)
             if listing.external_id:
                 self._by_id.setdefault(f"external:{listing.external_id}", []).append(listing)
-        self._indexed = len(self._seen)
+        self._not_indexed.clear()
         return self._by_id

@@ -9,8 +9,10 @@ Where the documents are silent, the sandbox decides:
   shop or fs_id that is not this client's), 200 wherever rows are reported, 413 above 1 MiB.
 * A wrong client at the token endpoint: 401 `{"status":"ERROR","message":"Client ID not found"}`; another
   grant type: 400.
-* An unknown or repeated query parameter, an unknown key in a row, the same SKU or product twice, an empty
-  array and a negative stock are refused with `PRD_DLV_042`; another content type with `PRD_DLV_015`.
+* An unknown or repeated query parameter, an unknown key in a row, the same SKU or product twice (also once by
+  its SKU and once by its id), an empty array and a negative stock are refused with `PRD_DLV_042`; another
+  content type with `PRD_DLV_015`.
+* An id that several listings share is an `Invalid Product ID.`
 * A row spends the row limit whether or not its SKU is known. A request refused with 429 spends nothing.
 * The `X-Ratelimit-*` headers speak of rows where there is a row limit, else of requests.
 * A product that does not exist reads back as `"data": null`.
@@ -19,7 +21,8 @@ Where the documents are silent, the sandbox decides:
 import base64
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -175,6 +178,7 @@ class Tokopedia(Marketplace):
         warehouse = self._warehouse(named)
         checks.boolean("bypass_update_product_status", named.get("bypass_update_product_status", "true"))
         orders = checks.rows(incoming.headers, incoming.body, self.limits.rows_per_request)
+        self._check_products(orders)
         verdict = Verdict(None, warehouse=named.get("warehouse_id", ""), partial=True)
         succeeded, failed, asked, taken = [], [], [], []
         for order in orders:
@@ -200,13 +204,24 @@ class Tokopedia(Marketplace):
     def _row_verdict(self, order: dict[str, Any], fault: Fault) -> tuple[Listing | None, str]:
         if not self._rows.take():
             return None, "ERR_TOO_MANY_REQUEST"
-        sku = order.get("sku")
-        listing = self.listings.find(sku) if sku else self.listings.find_by_id(str(order["product_id"]))
+        listing = self._listing(order)
         if fault.kind is FaultKind.ROWS_REFUSED:
             return listing, fault.message or "Invalid SKU."
         if listing is None:
-            return None, "Invalid SKU." if sku else "Invalid Product ID."
+            return None, "Invalid SKU." if order.get("sku") else "Invalid Product ID."
         return listing, ""
+
+    def _listing(self, order: Mapping[str, Any]) -> Listing | None:
+        sku = order.get("sku")
+        return self.listings.find(sku) if sku else self.listings.find_by_id(str(order["product_id"]))
+
+    def _check_products(self, orders: Sequence[Mapping[str, Any]]) -> None:
+        """Refuse a product that is named by its SKU in one row and by its id in another."""
+        if len({bool(order.get("sku")) for order in orders}) < 2:  # noqa: PLR2004 - both ways of naming
+            return
+        found = [listing.sku for order in orders if (listing := self._listing(order)) is not None]
+        if twice := [sku for sku, times in Counter(found).items() if times > 1]:
+            raise checks.malformed("sku", twice[0], "given once")
 
     def _succeeded(self, listing: Listing, row: Row) -> dict[str, int]:
         entry = {"productID": int(listing.id), "warehouseID": int(row.warehouse), "shopID": SHOP_ID}

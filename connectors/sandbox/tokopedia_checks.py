@@ -7,6 +7,7 @@ from typing import Any
 
 _INTEGER = re.compile(r"[0-9]{1,18}")
 _LONGEST_SKU = 50
+_LARGEST_ID = 2**63 - 1
 _ROW_KEYS = frozenset({"sku", "product_id", "new_stock"})
 
 
@@ -93,7 +94,7 @@ def _check_row(row: object) -> None:
     sku, product_id, stock = row.get("sku"), row.get("product_id"), row.get("new_stock")
     if "sku" in row and not (isinstance(sku, str) and 0 < len(sku) <= _LONGEST_SKU):
         raise malformed("sku", sku, f"string of 1 to {_LONGEST_SKU} characters")
-    if "product_id" in row and not (type(product_id) is int and product_id > 0):
+    if "product_id" in row and not (type(product_id) is int and 0 < product_id <= _LARGEST_ID):
         raise malformed("product_id", product_id, "int")
     if sku is None and product_id is None:
         raise malformed("sku", None, "string, or product_id int")

@@ -53,7 +53,7 @@ def group_by_identifier(updates: Sequence[StockUpdate]) -> list[Entry]:
     """One entry for each identifier, in the order in which they first appear.
 
     Raises:
-        ValueError: a caller's fault: an identifier for the whole shop and beside it for a warehouse, or twice.
+        ValueError: a caller's fault: one for the whole shop and beside it for a warehouse, or twice.
     """
     grouped: dict[Identifier, list[StockUpdate]] = {}
     for update in updates:

@@ -102,6 +102,8 @@ def _print_listing(
     name: str, channel: dict[str, Any], listing: dict[str, Any], now: int, *, whole: bool
 ) -> None:
     place = f"{name}, warehouse {cell(listing['warehouse'])}" if listing["warehouse"] else name
+    if listing["identifier"] is not None:
+        place += f", {cell(' '.join(listing['identifier'].values()))}"
     click.echo(f"{place}: {_standing(channel, listing, now)}")
     for step in _steps(channel, listing, now):
         click.echo(f"  {step}")
@@ -139,6 +141,8 @@ def _standing(channel: dict[str, Any], listing: dict[str, Any], now: int) -> str
 
 
 def _hold(channel: dict[str, Any], listing: dict[str, Any], now: int) -> str:
+    if listing["paused"]:
+        return "a rule pauses it, and it is left alone"
     hold = channel["hold"] or listing["warehouse_hold"]
     what = "the channel" if channel["hold"] else "the warehouse"
     return f"{what} is, since {_ago(hold['since'], now)}: {cell(_said(hold))}"

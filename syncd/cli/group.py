@@ -18,6 +18,7 @@ from syncd.cli.options import remember_config
 
 COMMANDS = {
     "run": "Run the daemon in the foreground.",
+    "plan": "Show what an edited configuration would do, before it is applied.",
     "reload": "Let the running daemon take over a changed configuration.",
     "reconcile": "Read the sources now and push what is due.",
     "status": "Show how each channel and source is.",

@@ -85,6 +85,8 @@ def _count_notes(name: str, channel: dict[str, Any], now: int) -> Iterator[str]:
         )
     if channel["repetitions"]:
         yield f"{name}: {channel['repetitions']:,} in sync are asserted once more later, to be sure"
+    if channel["paused"]:
+        yield f"{name}: {channel['paused']:,} of those held are paused by a rule: they are left alone"
     if channel["rejected"]:
         yield f"{name}: `syncd failures --channel {name}` tells why rows are rejected"
 

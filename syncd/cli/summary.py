@@ -25,8 +25,10 @@ def print_summary(summary: dict[str, Any]) -> None:
     for name, channel in summary["channels"].items():
         if channel["trouble"]:
             click.echo(f"{name}: {cell(channel['trouble'])}")
-        elif channel["in_sync"] < channel["listings"]:
+        elif channel["in_sync"] + channel["paused"] < channel["listings"]:
             click.echo(f"{name}: `syncd failures --channel {name}` tells which rows failed, and why")
+        if channel["paused"]:
+            click.echo(f"{name}: {channel['paused']:,} are paused by a rule, and left alone")
     for source, reason in summary["failing_sources"].items():
         click.echo(f"source {source} cannot be read: {cell(reason)}")
     print_imports(summary["imports"])

@@ -6,6 +6,8 @@ from state.plans import PlanComparison
 from state.staging import Comparison
 
 LEAST_ZEROED = 20
+LEAST_LISTINGS = 20
+"""An edit that lowers fewer listings than this is never held: whoever made it can see them all."""
 PPM = 1_000_000
 WINDOW_MS = 3_600_000
 """How far back losses add up: many small imports must not do what one is held for."""
@@ -49,13 +51,14 @@ class PlanGuard:
 
 
 def plan_looks_wrong(found: PlanComparison, guard: PlanGuard) -> str | None:
-    """Say why an edit of a plan is held; None if it is plausible. Where nothing is shown, nothing is lost."""
+    """Say why an edit of a plan is held; None if it is plausible."""
+    if found.to_zero + found.down + found.gone_shown < LEAST_LISTINGS:
+        return None
     reasons = []
-    many_zeroed = found.to_zero >= LEAST_ZEROED and guard.max_zeroed is not None
-    if many_zeroed and _beyond(found.to_zero, found.shown, guard.max_zeroed or 0):
+    if guard.max_zeroed is not None and _beyond(found.to_zero, found.shown, guard.max_zeroed):
         reasons.append(
             f"{found.to_zero:,} of {found.shown:,} listings above zero go to zero"
-            f" (max_zeroed = {_share(guard.max_zeroed or 0)})"
+            f" (max_zeroed = {_share(guard.max_zeroed)})"
         )
     if guard.max_missing is not None and _beyond(found.gone_shown, found.shown, guard.max_missing):
         reasons.append(

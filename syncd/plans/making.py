@@ -140,7 +140,7 @@ def _rule_rows(
 def _listed_rows(
     table: Table, plan: ChannelPlan, channel: ChannelConfig, found: Problems
 ) -> Iterator[ListedRow]:
-    kinds = getattr(channel.plugin.capabilities, "identifier_kinds", ("sku",))
+    kinds = channel.plugin.capabilities.identifier_kinds
     terms = ListingTerms(channel.name, kinds, plan.warehouses, plan.longest_sku)
     return Listings(table, terms).rows(found)
 

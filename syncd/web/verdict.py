@@ -101,9 +101,14 @@ def _all_is_well(channels: Mapping[str, Any]) -> str:
     settled = sum(channel["in_sync"] for channel in channels.values())
     if not listings:
         return "All is well, and nothing has come in yet: drop an export into the folder of a source."
-    if settled == listings:
-        return f"All is well: all {listings:,} listings show what they should."
-    return f"All is well: {listings - settled:,} of {listings:,} listings are on their way."
+    paused = sum(channel["paused"] for channel in channels.values())
+    left_alone = f" {paused:,} are paused by a rule, and left alone." if paused else ""
+    if settled + paused < listings:
+        under_way = listings - settled - paused
+        return f"All is well: {under_way:,} of {listings:,} listings are on their way.{left_alone}"
+    if paused:
+        return f"All is well: {settled:,} of {listings:,} listings show what they should.{left_alone}"
+    return f"All is well: all {listings:,} listings show what they should."
 
 
 def _refused_reload(standing: Mapping[str, Any]) -> Iterator[Trouble]:

@@ -52,7 +52,7 @@ def test_csv_has_the_same_fields(failed):
 
 def test_the_ids_of_the_latest_attempt_come_last_and_are_empty_where_none_were_given(failed):
     rows = json.loads(failed.call("failures", "--json").stdout)
-    assert FIELDS[-2:] == ("request_id", "batch_id")
+    assert FIELDS[-3:] == ("request_id", "batch_id", "identifier")
     for row in rows:
         given = row["channel"] == "tocobagus-sandbox"
         assert (bool(row["request_id"]), bool(row["batch_id"])) == (given, given)

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from connectors import StockUpdate, Surroundings, TryLater, memory, tocobagus, tokopedia
+from connectors import Identifier, StockUpdate, Surroundings, TryLater, memory, tocobagus, tokopedia
 from connectors.conformance import ConnectorConformance
 from connectors.sandbox import Sandbox
 
@@ -29,6 +29,15 @@ class TestMemory(ConnectorConformance):
 
     def unlisted_sku(self):
         return "nowhere"
+
+    def identifier(self, kind, sku):
+        if kind == "sku":
+            return super().identifier(kind, sku)
+        self.market.ids[f"id of {sku}"] = sku
+        return Identifier("id", f"id of {sku}")
+
+    def unlisted_identifier(self, kind):
+        return Identifier("id", "7") if kind == "id" else super().unlisted_identifier(kind)
 
     def failing_connectors(self):
         self.market.fail_next(TryLater("down"))
@@ -97,6 +106,15 @@ class RealConnector(ConnectorConformance):
 
     def unlisted_sku(self):
         return "UNKNOWN-1"
+
+    def identifier(self, kind, sku):
+        listing = self.sandbox.marketplaces[self.name].listings.find(sku)
+        names = {"sku": sku, "product_id": listing.id, "id": listing.id, "externalId": listing.external_id}
+        return Identifier(kind, names[kind])
+
+    def unlisted_identifier(self, kind):
+        names = {"sku": self.unlisted_sku(), "product_id": "7"}
+        return Identifier(kind, names.get(kind, "d4a8b8bc-de1d-40cb-98de-6783b3fdeab3"))
 
     def secrets(self):
         return self.hidden

@@ -16,7 +16,7 @@ NAMED = sorted(set(re.findall(r"`(test_\w+\.py)::(test_\w+)`", PAGE)))
 def test_each_test_that_the_page_names_exists(file, name):
     places = [HERE / file]
     if file == "test_conformance.py":
-        places.append(HERE.parents[1] / "connectors" / "conformance.py")
+        places.append(HERE.parents[1] / "connectors" / "conformance" / "suite.py")
 
     assert any(re.search(rf"^\s*(async )?def {name}\(", place.read_text(), re.MULTILINE) for place in places)
 

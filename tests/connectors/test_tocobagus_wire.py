@@ -15,6 +15,7 @@ from connectors import (
     ChannelRefused,
     ConnectorError,
     Effect,
+    Identifier,
     OutcomeKind,
     Reason,
     StockUpdate,
@@ -110,6 +111,59 @@ def test_the_warehouses_of_a_sku_share_one_item():
             {"sku": "y", "warehouses": [{"clientId": "wh_1", "stock": 0}]},
         ]
     }
+
+
+def test_each_identifier_has_an_item_of_its_own_whatever_the_sku():
+    entries = wire.group_by_identifier(
+        [
+            StockUpdate("x", "wh_1", 8, Identifier("id", "7")),
+            StockUpdate("x", "wh_1", 5),
+            StockUpdate("y", "wh_1", 4, Identifier("externalId", "7")),
+            StockUpdate("x", "wh_2", 12, Identifier("id", "7")),
+            StockUpdate("y", "wh_2", 3, Identifier("sku", "x")),
+        ]
+    )
+
+    assert json.loads(wire.stock_body(entries)) == {
+        "items": [
+            {"id": "7", "warehouses": [{"clientId": "wh_1", "stock": 8}, {"clientId": "wh_2", "stock": 12}]},
+            {"sku": "x", "warehouses": [{"clientId": "wh_1", "stock": 5}, {"clientId": "wh_2", "stock": 3}]},
+            {"externalId": "7", "warehouses": [{"clientId": "wh_1", "stock": 4}]},
+        ]
+    }
+
+
+DOCUMENTED = [
+    StockUpdate("one", "2026012714314318226016", 55, Identifier("sku", "SKU-MRON-L")),
+    StockUpdate(
+        "two", "2026012714314318226016", 99, Identifier("id", "c16785c6-f55a-4b1d-943c-621db1296357")
+    ),
+    StockUpdate("SKU-BLK-XL", "wh_wh8-HpRcn3ZH", 8),
+    StockUpdate("two", "", 200, Identifier("sku", "SKU-GRY-XL")),
+    StockUpdate("two", "", 18, Identifier("id", "d4a8b8bc-de1d-40cb-98de-6783b3fdeab3")),
+]
+"""What the documented answer is about, here of three SKUs; it has other ids than were sent."""
+
+
+def test_the_documented_answer_to_skus_and_ids_is_understood(answered, document):
+    answer = read(answered(document("tocobagus/partly_accepted.json")), DOCUMENTED)
+
+    assert [outcome.update for outcome in answer.outcomes] == DOCUMENTED
+    assert [outcome.kind for outcome in answer.outcomes] == [ACCEPTED, ACCEPTED, REJECTED, ACCEPTED, REJECTED]
+    assert [(o.code, o.reason) for o in answer.outcomes if o.kind is REJECTED] == [
+        ("INV_001", Reason.NOT_LISTED),
+        ("INV_002", Reason.NOT_LISTED),
+    ]
+
+
+def test_the_ids_of_an_answer_prove_nothing_and_its_sku_only_for_what_was_sent_by_sku(answered):
+    named = {"rowIndex": 0, "sku": "another", "id": "another", "externalId": "another"}
+
+    by_id = [StockUpdate("x", "", 1, Identifier("id", "7"))]
+    by_sku = [StockUpdate("another", "", 1, Identifier("sku", "x"))]
+
+    assert kinds(answered(rows([named])), by_id) == [ACCEPTED]
+    assert kinds(answered(rows([named])), by_sku) == [UNKNOWN]
 
 
 @pytest.mark.parametrize("warehouses", [("", "wh_1"), ("wh_1", ""), ("", ""), ("wh_1", "wh_1")])

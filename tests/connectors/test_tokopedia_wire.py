@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from connectors import (
@@ -597,6 +597,50 @@ def test_whatever_comes_a_row_is_accepted_only_by_a_positive_and_consistent_answ
         assert data["succeed_rows"] == len(accepted)
         assert named | set(accepted) == {"a", "b"}
         assert not named & set(accepted)
+
+
+ids = st.sampled_from([7, 7, 8, "7", True, 7.0, None])
+mixed_answers = st.fixed_dictionaries(
+    {"succeed_rows": st.sampled_from([0, 1, 2, 2, 3])},
+    optional={
+        "failed_rows": st.sampled_from([0, 1, 2]),
+        "failed_rows_data": st.lists(
+            st.fixed_dictionaries(
+                {}, optional={"sku": st.sampled_from(["a", "b", "7", ""]), "product_id": ids}
+            ),
+            max_size=2,
+        ),
+        "succeed_rows_data": st.lists(
+            st.fixed_dictionaries({}, optional={"productID": ids, "stock": st.sampled_from([1, 2, 2])}),
+            max_size=2,
+        ),
+    },
+)
+
+
+@settings(max_examples=500)
+@given(mixed_answers)
+@example({"succeed_rows": 2, "succeed_rows_data": [{"productID": 7, "stock": 1}, {"stock": 2}]})
+@example({"succeed_rows": 1, "failed_rows": 1, "failed_rows_data": [{"product_id": 7}]})
+def test_whatever_a_mixed_answer_names_nothing_is_accepted_that_it_does_not_prove(data):
+    sent = [by_id(7, 1, "a"), StockUpdate("b", "", 2)]
+    response = Response(200, {}, json.dumps({"data": data}).encode())
+
+    outcomes = wire.read_stock_answer(response, sent, NOW).outcomes
+
+    assert [outcome.update for outcome in outcomes] == sent
+    accepted = {outcome.update for outcome in outcomes if outcome.kind is ACCEPTED}
+    for update, outcome in zip(sent, outcomes, strict=True):
+        own = ("product_id", 7) if update is sent[0] else ("sku", "b")
+        if outcome.kind is REJECTED:
+            assert any(row.get(own[0]) == own[1] for row in data["failed_rows_data"])
+    if accepted:
+        failed = data.get("failed_rows_data") or []
+        taken = data.get("succeed_rows_data") or []
+        assert (data["succeed_rows"], len(failed)) == (len(accepted), 2 - len(accepted))
+        if sent[0] in accepted and any("productID" in row for row in taken):
+            (own,) = [row for row in taken if type(row.get("productID")) is int and row["productID"] == 7]
+            assert own.get("stock", 0) == 1 or not any("stock" in row for row in taken)
 
 
 @given(st.binary(max_size=200), st.integers(100, 599))

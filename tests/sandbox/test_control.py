@@ -108,6 +108,21 @@ async def test_listings_can_be_named_one_by_one_or_excluded_by_pattern(client):
     assert [row["sku"] for row in tocobagus["errors"]] == ["OLD-1"]
 
 
+async def test_listings_tell_their_ids_so_that_they_can_be_named_by_them(client):
+    await client.http.post("/sandbox/listings", json={"tokopedia": {"only": [{"sku": "B", "id": "77"}]}})
+    await client.update_stocks([{"sku": "A", "stock": 1}, {"sku": "OLD-1", "stock": 1}])
+    await client.http.post("/sandbox/listings", json={"tocobagus": {"everything_but": "OLD-"}})
+
+    told = (await client.http.get("/sandbox/listings")).json()
+    (toco,) = told["tocobagus"]
+    entries = [{"id": toco["id"], "stock": 7}]
+    answer = (await client.update_stocks(entries)).json()["data"]
+
+    assert told["tokopedia"] == [{"sku": "B", "id": "77", "external_id": ""}]
+    assert toco["sku"] == "A"
+    assert answer["summary"]["pending"] == 1
+
+
 async def test_limits_change_from_now_on(client):
     answer = await client.http.post(
         "/sandbox/limits", json={"tokopedia": {"rows_per_second": 1, "row_burst": 1}}

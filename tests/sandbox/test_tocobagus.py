@@ -242,6 +242,26 @@ async def test_a_store_without_warehouses_takes_global_stock_only(client):
     assert client.sandbox.tocobagus.stock() == {"A": 5}
 
 
+async def test_each_identifier_reaches_its_product_and_an_unknown_one_fails_alone(client):
+    client.sandbox.tocobagus.listings.only(["A", Listing("B", "1", "2"), Listing("C", "2", "1")])
+
+    answer = await client.update_stocks(
+        [
+            {"sku": "A", "stock": 1},
+            {"id": "1", "stock": 2},
+            {"externalId": "1", "stock": 3},
+            {"id": "A", "stock": 4},
+            {"externalId": "3", "stock": 5},
+        ]
+    )
+    client.clock.at += 5
+
+    errors = answer.json()["data"]["errors"]
+    assert [(error["rowIndex"], error["code"]) for error in errors] == [(3, "INV_002"), (4, "INV_002")]
+    assert (errors[0]["id"], errors[1]["externalId"]) == ("A", "3")
+    assert client.sandbox.tocobagus.stock() == {"A": 1, "B": 2, "C": 3}
+
+
 async def test_an_id_that_variants_share_is_refused(client):
     client.sandbox.tocobagus.listings.only([Listing("A", *PARENT), Listing("B", *PARENT)])
 

@@ -94,6 +94,34 @@ async def test_a_stock_of_zero_is_taken_and_left_out_of_the_answer(client):
     assert client.sandbox.tokopedia.stock() == {"A": 0}
 
 
+async def test_the_same_product_by_its_sku_and_by_its_id_refuses_the_whole_request(client):
+    tokopedia = client.sandbox.tokopedia
+    tokopedia.listings.only([Listing("A", "15"), Listing("B", "16")])
+    tokopedia.limit(Limits(rows_per_request=100, rows_per_second=1, row_burst=2))
+
+    twice = await client.update_stock([{"sku": "A", "new_stock": 1}, {"product_id": 15, "new_stock": 2}])
+    apart = await client.update_stock([{"sku": "A", "new_stock": 1}, {"product_id": 16, "new_stock": 2}])
+
+    assert (twice.status_code, code(twice)) == (400, "PRD_DLV_042")
+    assert apart.json()["data"]["succeed_rows"] == 2
+    assert tokopedia.stock() == {"A": 1, "B": 2}
+
+
+async def test_an_id_is_found_once_its_product_is_known_and_not_after_it_is_sold_no_more(client):
+    listings = client.sandbox.tokopedia.listings
+    rows = [{"product_id": int(listings._derive("OLD-1").id), "new_stock": 5}]
+
+    before = await client.update_stock(rows)
+    await client.update_stock([{"sku": "OLD-1", "new_stock": 1}])
+    known = await client.update_stock(rows)
+    listings.everything(unknown="OLD-")
+    after = await client.update_stock(rows)
+
+    taken = [answer.json()["data"]["succeed_rows"] for answer in (before, known, after)]
+    assert taken == [0, 1, 0]
+    assert after.json()["data"]["failed_rows_data"][0]["message"] == "Invalid Product ID."
+
+
 async def test_the_sku_wins_over_the_product_id(client):
     await client.update_stock([{"sku": "A", "product_id": 1, "new_stock": 5}])
 
@@ -115,6 +143,8 @@ async def test_the_sku_wins_over_the_product_id(client):
         {"sku": "A" * 51, "new_stock": 1},
         {"product_id": "15", "new_stock": 1},
         {"product_id": True, "new_stock": 1},
+        {"product_id": 0, "new_stock": 1},
+        {"product_id": 2**63, "new_stock": 1},
         {"sku": "A", "new_stock": 1, "stock": 1},
         ["A", 1],
         "A",

@@ -101,7 +101,7 @@ def test_failures_are_found_in_order_of_what_exists_not_by_sorting_all(database)
         plan = connection.exec_driver_sql(
             "EXPLAIN QUERY PLAN SELECT f.sku"
             + failure_search._FROM
-            + " ORDER BY f.channel_id, f.sku, f.warehouse LIMIT 50",
+            + " ORDER BY f.channel_id, f.identifier, f.warehouse LIMIT 50",
             {"channel": "", "text": "", "like": "%%"},
         ).fetchall()
     assert "TEMP B-TREE" not in str(plan)

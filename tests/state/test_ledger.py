@@ -431,14 +431,15 @@ def test_what_is_due_keeps_its_age_while_its_quantity_moves_on(shop):
 LARGE_SCANS = tuple(f"SCAN {table}" for table in ("listing", "l", "stock", "k", "attempt", "push"))
 
 
-def traced(database: Database, act) -> list[tuple[str, tuple]]:
+def traced(database: Database, act) -> list[tuple[str, tuple | dict]]:
     """Every statement that `act` runs."""
     found = []
     listeners = []
     for engine in (database._reader, database._writer):
 
         def note(_connection, _cursor, sql, parameters, _context, executemany):
-            found.append((sql, tuple(parameters[0] if executemany else parameters)))
+            one = parameters[0] if executemany else parameters
+            found.append((sql, one if isinstance(one, dict) else tuple(one)))
 
         event.listen(engine, "before_cursor_execute", note)
         listeners.append((engine, note))
@@ -448,7 +449,7 @@ def traced(database: Database, act) -> list[tuple[str, tuple]]:
     return found
 
 
-def plan_of(database: Database, sql: str, parameters: tuple) -> list[str]:
+def plan_of(database: Database, sql: str, parameters: tuple | dict) -> list[str]:
     with database.write() as connection:  # which knows the temporary table of touched SKUs
         return [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", parameters)]
 
@@ -654,7 +655,7 @@ def test_a_paused_listing_is_left_alone_and_counts_as_held(shop):
     assert shop.counts(3) == {"held": 1, "in_sync": 1}
     with shop.database.read() as connection:
         counts = reports.count_listings(connection, shop.channel, 3)
-        assert reports.count_listings_of(connection, shop.channel, ["A", "B"]) == (2, 1)
+        assert reports.count_listings_of(connection, shop.channel, ["A", "B"]) == (2, 1, 1)
     assert (counts.held, counts.paused) == (1, 1)
 
 

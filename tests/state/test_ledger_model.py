@@ -1,54 +1,82 @@
 """The ledger against a small model of it, under every order of events, with crashes between any two.
 
 The model says in a few lines of Python what the database derives; a marketplace that applies requests late,
-twice or never says whether law 3 holds: in the end it shows what was wanted.
+twice or never says whether law 3 holds: in the end it shows what was wanted. What a SKU is called there, and
+whether it is left alone, may change at any time.
 """
 
 import shutil
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from state import reports
+from state.by_sku import CALLED
 from state.database import Database
 from state.ledger import Ledger, next_wait
+from state.planning import Planning
+from state.plans import ChannelPlan
 from state.records import After, PushEnd, Refusal, Risk, Settlement
-from state.registry import ChannelPlan, Registry
+from state.registry import Registry
 from state.staging import StockChange
 from state.stock import StockBook
 
 SETTLING = 100
 SKUS = ("A", "B", "C")
+NAMES = (" id 1", " id 2", "C")
+"""What a marketplace may call a SKU, besides its own name; one of them is another SKU's."""
 PLANS = (
-    ChannelPlan("sync", "acc-1", ("erp",), None, safety_stock=1, share_ppm=1_000_000, max_shown=None),
-    ChannelPlan(
-        "async",
-        "acc-2",
-        ("erp",),
-        {"JKT": "10", "BDG": "20"},
-        safety_stock=0,
-        share_ppm=1_000_000,
-        max_shown=2,
-    ),
+    ChannelPlan("sync", "acc-1", ("erp",)),
+    ChannelPlan("async", "acc-2", ("erp",), {"JKT": "10", "BDG": "20"}),
 )
 ASYNCHRONOUS = {"sync": False, "async": True}
 
 
-def wanted(plan: ChannelPlan, stock: dict[tuple[str, str], int]) -> dict[tuple[str, str], int]:
+def shown_of(plan: ChannelPlan, stock: int) -> int:
+    """The one keeps a unit back, the other shows two at most."""
+    return max(stock - 1, 0) if plan.locations is None else min(2, stock)
+
+
+class Wanted(NamedTuple):
+    sku: str
+    quantity: int
+    paused: bool
+
+
+class Mapping:
+    """What the SKUs of a channel are called, and which of them are left alone."""
+
+    def __init__(self):
+        self.sku_of: dict[str, str] = {}
+        self.paused: set[str] = set()
+
+    def names(self, sku: str) -> list[str]:
+        own = [name for name, named in self.sku_of.items() if named == sku]
+        return own or ([] if sku in self.sku_of else [sku])
+
+
+def wanted(
+    plan: ChannelPlan, stock: dict[tuple[str, str], int], mapping: Mapping
+) -> dict[tuple[str, str], Wanted]:
     totals: dict[tuple[str, str], int] = {}
     for (sku, location), quantity in stock.items():
         warehouse = "" if plan.locations is None else plan.locations[location]
         totals[sku, warehouse] = totals.get((sku, warehouse), 0) + quantity
-    most = plan.max_shown if plan.max_shown is not None else 10**9
-    return {key: min(most, max(total - plan.safety_stock, 0)) for key, total in totals.items()}
+    return {
+        (name, warehouse): Wanted(sku, shown_of(plan, total), sku in mapping.paused)
+        for (sku, warehouse), total in totals.items()
+        for name in mapping.names(sku)
+    }
 
 
 @dataclass
 class Listing:
+    sku: str
     desired: int
     possible: list[int]
     """What the marketplace may be showing, as far as can be known."""
@@ -63,6 +91,7 @@ class Listing:
     failures: int = 0
     failed: bool = False
     flight: object = None
+    paused: bool = False
     was_uncertain: bool = False
     shown: int | None = None
     """What the marketplace really shows."""
@@ -82,7 +111,7 @@ class Listing:
         return Risk.REPETITION
 
     def may_go(self, now: int) -> bool:
-        if self.flight is not None:
+        if self.flight is not None or self.paused:
             return False
         if self.refusal:
             return self.not_before is not None and self.not_before <= now
@@ -95,17 +124,21 @@ class Listing:
             return "in_flight"
         if self.refusal:
             return "rejected"
+        if self.paused:
+            return "held"
         if self.may_go(now):
             return "held" if held else "due"
         if self.changed:
             return "held" if held else "deferred"
         return "in_sync"
 
-    def want(self, quantity: int) -> None:
-        if quantity != self.desired:
-            self.desired = quantity
-            if self.refusal != Refusal.NOT_LISTED:
-                self.refusal = self.not_before = None
+    def want(self, one: Wanted) -> None:
+        if one.sku != self.sku:
+            self.refusal = self.not_before = None
+            self.failures = 0
+        elif one.quantity != self.desired and self.refusal != Refusal.NOT_LISTED:
+            self.refusal = self.not_before = None
+        self.sku, self.desired, self.paused = one
 
     def depart(self, attempt) -> None:
         self.flight, self.was_uncertain = attempt, self.uncertain
@@ -119,7 +152,7 @@ class Listing:
     def wake(self) -> None:
         if self.refusal:
             self.assert_anew()
-        elif self.changed:
+        elif self.changed and not self.paused:
             self.not_before = None
 
     def settle(self, row: Settlement, now: int, started: int, asynchronous: bool) -> None:
@@ -213,14 +246,28 @@ class LedgerMachine(RuleBasedStateMachine):
         self.database = Database(self.folder / "0.db")
         registry = Registry(self.database)
         self.source = registry.register_sources(["erp"])["erp"]
-        self.plans = {registry.register_channel(plan, {"erp": self.source}, 1)[0]: plan for plan in PLANS}
+        self.plans = {
+            registry.register_channel(plan.name, plan.account, 1).channel_id: plan for plan in PLANS
+        }
         self.listings = {channel: {} for channel in self.plans}
+        self.mappings = {channel: Mapping() for channel in self.plans}
         self.open()
 
     def open(self):
         self.registry = Registry(self.database)
-        self.book = StockBook(self.database, self.plans)
+        plannings = {channel: self.planning(channel, plan) for channel, plan in self.plans.items()}
+        self.book = StockBook(self.database, plannings)
         self.ledger = Ledger(self.database)
+
+    def planning(self, channel: int, plan: ChannelPlan) -> Planning:
+        def decide(sku, by_warehouse, _own_rules):
+            paused = sku in self.mappings[channel].paused
+            return [(warehouse, shown_of(plan, stock), paused) for warehouse, stock in by_warehouse.items()]
+
+        return Planning(channel, plan, frozenset([self.source]), decide)
+
+    def wanted(self, channel: int) -> dict[tuple[str, str], Wanted]:
+        return wanted(self.plans[channel], self.stock, self.mappings[channel])
 
     def teardown(self):
         if self.database is not None:
@@ -255,10 +302,39 @@ class LedgerMachine(RuleBasedStateMachine):
         self.stock |= changes
         rows = [StockChange(sku, location, quantity, 1, 0) for (sku, location), quantity in changes.items()]
         self.book.apply(1, self.source, rows, self.now)
-        for channel, plan in self.plans.items():
-            for key, quantity in wanted(plan, self.stock).items():
-                known = self.listings[channel].setdefault(key, Listing(quantity, [quantity]))
-                known.want(quantity)
+        for channel in self.plans:
+            self.want(channel)
+
+    def want(self, channel: int) -> None:
+        for key, one in self.wanted(channel).items():
+            known = self.listings[channel].setdefault(key, Listing(one.sku, one.quantity, [one.quantity]))
+            known.want(one)
+
+    @precondition(lambda self: self.listings)
+    @rule(
+        channel=st.sampled_from((1, 2)),
+        sku_of=st.dictionaries(st.sampled_from(NAMES), st.sampled_from(SKUS)),
+        paused=st.sets(st.sampled_from(SKUS), max_size=2),
+    )
+    def a_channel_is_planned_anew(self, channel, sku_of, paused):
+        """Its SKUs are called otherwise from now on, or left alone, or not any more."""
+        self.mappings[channel].sku_of, self.mappings[channel].paused = sku_of, paused
+        with self.database.write() as connection:
+            connection.exec_driver_sql("DELETE FROM listed WHERE channel_id = ?", (channel,))
+            for identifier, sku in sku_of.items():
+                connection.exec_driver_sql(
+                    "INSERT INTO listed VALUES (?, ?, '', ?, '')", (channel, sku, identifier)
+                )
+        self.plan_anew(channel)
+
+    def plan_anew(self, channel: int) -> None:
+        """What it does not sell is forgotten, but for what is in flight."""
+        list(self.book.plan_anew(channel, self.now))
+        self.want(channel)
+        right = self.wanted(channel)
+        self.listings[channel] = {
+            key: one for key, one in self.listings[channel].items() if key in right or one.flight is not None
+        }
 
     @rule(ms=st.sampled_from((1, 10, 30, 60, 99, 100, 101)))
     def time_passes(self, ms):
@@ -274,17 +350,18 @@ class LedgerMachine(RuleBasedStateMachine):
             expected = {
                 key for key, listing in self.listings[channel].items()
                 if listing.may_go(self.now)
-                and (scope is None or key[0] in scope)
+                and (scope is None or listing.sku in scope)
                 and key[1] in self.open_warehouses(channel)
             }  # fmt: skip
-            assert {(one.sku, one.warehouse) for one in due} == expected
+            assert {(one.identifier, one.warehouse) for one in due} == expected
             assert len(due) == len(expected)
             for one in due:
-                listing = self.listings[channel][one.sku, one.warehouse]
+                listing = self.listings[channel][one.identifier, one.warehouse]
+                assert (one.sku, one.desired) == (listing.sku, listing.desired)
                 assert one.risk == listing.risk()
                 assert one.changed == listing.changed
                 assert (one.failures, one.batch_limit) == (listing.failures, listing.batch_limit)
-            ordered = sorted(due, key=lambda one: (one.sku, one.warehouse))
+            ordered = sorted(due, key=lambda one: (one.identifier, one.warehouse))
             return data.draw(st.lists(st.sampled_from(ordered), unique=True, min_size=1)) if ordered else []
 
         skus = None if scope is None else sorted(scope) * 2
@@ -296,12 +373,12 @@ class LedgerMachine(RuleBasedStateMachine):
         assert not {a.id for a in push.attempts} & {
             a.id for p in self.pushes + self.settled for a in p.attempts
         }
-        right = wanted(self.plans[channel], self.stock)
+        right = self.wanted(channel)
         for attempt in push.attempts:
-            assert attempt.quantity == right[attempt.sku, attempt.warehouse], (
-                "only what the rules give is sent"
-            )
-            self.listings[channel][attempt.sku, attempt.warehouse].depart(attempt)
+            key = (attempt.identifier, attempt.warehouse)
+            if key in right:  # what is not sold any more was in flight when that was said
+                assert (attempt.sku, attempt.quantity) == right[key][:2], "only what the rules give is sent"
+            self.listings[channel][key].depart(attempt)
         self.pushes.append(push)
 
     @precondition(lambda self: self.pushes)
@@ -319,7 +396,7 @@ class LedgerMachine(RuleBasedStateMachine):
         asynchronous = ASYNCHRONOUS[self.plans[push.channel_id].name]
         self.ledger.settle(push, rows, PushEnd(), now=self.now, settling=SETTLING, asynchronous=asynchronous)
         for row, fate in zip(rows, fates, strict=True):
-            listing = self.listings[push.channel_id][row.attempt.sku, row.attempt.warehouse]
+            listing = self.listings[push.channel_id][row.attempt.identifier, row.attempt.warehouse]
             assert listing.flight == row.attempt
             listing.settle(row, self.now, push.started_at, asynchronous)
             self.arrive(listing, row.attempt.quantity, row.after, fate, asynchronous)
@@ -385,15 +462,15 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def everything_is_asserted_anew(self, channel, skus):
         touched = sum(self.registry.make_uncertain(channel, self.now, skus))
-        keys = [key for key in self.listings[channel] if skus is None or key[0] in skus]
-        assert touched == len(keys)
-        for key in keys:
-            self.listings[channel][key].assert_anew()
+        listings = [one for one in self.listings[channel].values() if skus is None or one.sku in skus]
+        assert touched == len(listings)
+        for listing in listings:
+            listing.assert_anew()
 
     def a_person_says_retry(self, channel, skus):
         self.registry.wake(channel, skus)
-        for key, listing in self.listings[channel].items():
-            if (skus is None or key[0] in skus) and (listing.flight is None or listing.refusal):
+        for listing in self.listings[channel].values():
+            if (skus is None or listing.sku in skus) and (listing.flight is None or listing.refusal):
                 listing.wake()
 
     def a_channel_is_held_or_released(self, channel):
@@ -430,6 +507,9 @@ class LedgerMachine(RuleBasedStateMachine):
             for state in ("due", "in_flight", "deferred", "rejected", "held", "in_sync"):
                 assert getattr(counts, state) == states.count(state), state
             assert counts.listings == len(states)
+            assert counts.paused == sum(
+                listing.paused and not listing.flight and not listing.refusal for listing in listings.values()
+            )
             assert in_flight == states.count("in_flight")
             assert left == sum(listing.may_go(self.now) for listing in listings.values())
             assert sum(counts.due_by_risk.values()) == counts.due
@@ -440,7 +520,7 @@ class LedgerMachine(RuleBasedStateMachine):
             waits = [
                 listing.reassert_at if not (listing.changed or listing.refusal) else listing.not_before
                 for listing in listings.values()
-                if listing.flight is None
+                if listing.flight is None and not listing.paused
             ]
             with self.database.read() as connection:
                 assert next_wait(connection, channel, self.plans[channel].warehouses) == min(
@@ -453,9 +533,9 @@ class LedgerMachine(RuleBasedStateMachine):
             return
         with self.database.read() as connection:
             clean = connection.exec_driver_sql(
-                "SELECT l.channel_id, l.sku, l.warehouse, l.desired, a.outcome, a.quantity FROM listing l"
+                "SELECT l.channel_id, l.identifier, l.warehouse, l.desired, a.outcome, a.quantity FROM listing l"
                 " JOIN attempt a ON a.id = (SELECT max(b.id) FROM attempt b WHERE b.channel_id = l.channel_id"
-                "   AND b.sku = l.sku AND b.warehouse = l.warehouse AND b.outcome NOT IN ('rejected', 'deferred'))"
+                f"   AND {CALLED.format('b')} = l.identifier AND b.warehouse = l.warehouse AND b.outcome NOT IN ('rejected', 'deferred'))"
                 " WHERE NOT l.changed AND l.attempt_id IS NULL"
             ).fetchall()
         assert {tuple(row[:3]) for row in clean} == {
@@ -472,8 +552,8 @@ class LedgerMachine(RuleBasedStateMachine):
         with self.database.read() as connection:
             rows = list(reports.failures(connection))
         names = {plan.name: channel for channel, plan in self.plans.items()}
-        assert {(names[row.channel], row.sku, row.warehouse) for row in rows} == {
-            (channel, *key) for channel, listings in self.listings.items()
+        assert {(names[row.channel], row.sku, row.identifier, row.warehouse) for row in rows} == {
+            (channel, listing.sku, *key) for channel, listings in self.listings.items()
             for key, listing in listings.items() if listing.failed and (listing.refusal or listing.changed)
         }  # fmt: skip
 
@@ -487,6 +567,9 @@ class LedgerMachine(RuleBasedStateMachine):
             rows = [settlement(attempt, "ambiguous", self.now, None) for attempt in push.attempts]
             self.finish(push, rows, [SETTLING] * len(rows))
         self.pushes = []
+        for channel in self.plans:
+            self.mappings[channel].paused = set()
+            self.plan_anew(channel)
         for _ in range(5):
             for channel in self.plans:
                 self.a_person_says_retry(channel, None)
@@ -496,7 +579,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 if push is None:
                     continue
                 for attempt in push.attempts:
-                    self.listings[channel][attempt.sku, attempt.warehouse].depart(attempt)
+                    self.listings[channel][attempt.identifier, attempt.warehouse].depart(attempt)
                 rows = [settlement(attempt, "confirmed", self.now, None) for attempt in push.attempts]
                 self.finish(push, rows, [SETTLING * (row.attempt.id % 2) for row in rows])
             self.pass_time(SETTLING)
@@ -507,9 +590,9 @@ class LedgerMachine(RuleBasedStateMachine):
                 assert list(reports.failures(connection, self.plans[channel].name)) == []
             assert counts.in_sync == counts.listings
             assert counts.repetitions == 0
-            assert {key: one.shown for key, one in listings.items()} == wanted(
-                self.plans[channel], self.stock
-            )
+            assert {key: one.shown for key, one in listings.items()} == {
+                key: one.quantity for key, one in self.wanted(channel).items()
+            }
 
 
 LedgerMachine.TestCase.settings = settings(

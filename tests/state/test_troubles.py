@@ -40,11 +40,22 @@ def listing(
     channel=1,
     warehouse="",
     confirmed=9,
+    paused=0,
 ):
-    values = (channel, f"'{sku}'", f"'{warehouse}'", desired, confirmed, may_show, changed_at)
+    values = (
+        paused,
+        channel,
+        f"'{sku}'",
+        f"'{sku}'",
+        f"'{warehouse}'",
+        desired,
+        confirmed,
+        may_show,
+        changed_at,
+    )
     more = (f"'{refusal}'" if refusal else "NULL", "NULL" if not_before is None else not_before)
     return (
-        "INSERT INTO listing(channel_id, sku, warehouse, desired, confirmed, may_show, changed_at, refusal, not_before)"
+        "INSERT INTO listing(paused, channel_id, identifier, sku, warehouse, desired, confirmed, may_show, changed_at, refusal, not_before)"
         f" VALUES ({', '.join(map(str, values + more))})"
     )
 
@@ -99,6 +110,8 @@ def test_sold_out_listings_that_wait_ready_or_deferred(ask):
         listing("lower", desired=1, may_show=3),
         listing("not shown", desired=0, may_show=0),
         listing("elsewhere", desired=0, may_show=3, channel=2),
+        listing("left alone", desired=0, may_show=3, paused=1),
+        listing("refused, left alone", desired=0, may_show=3, paused=1, refusal="quantity"),
         listing("in sync", desired=0, may_show=0, confirmed=0),
     )
 

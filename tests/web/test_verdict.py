@@ -9,7 +9,7 @@ from syncd.web.verdict import LONG_DUE_MS, Weight, judged
 
 NOW = 1_800_000_000_000
 CHANNEL = {
-    "listings": 100, "in_sync": 100, "due": 0, "in_flight": 0, "deferred": 0, "rejected": 0, "held": 0,
+    "listings": 100, "in_sync": 100, "due": 0, "in_flight": 0, "deferred": 0, "rejected": 0, "held": 0, "paused": 0,
     "due_by_risk": {"to_zero": 0, "decrease": 0, "increase": 0, "repetition": 0}, "oldest_due_at": None,
     "enabled": True, "paused_until": None, "hold": None, "held_warehouses": [],
 }  # fmt: skip

@@ -77,12 +77,14 @@ def _print(rows: list[FailureRow], now: int) -> None:
     if not rows:
         click.echo("nothing has failed")
         return
-    print_table(
-        ("channel", "SKU", "warehouse", "outcome", "why", "since", "next attempt", "attempts", "desired"),
-        _cells(rows, now),
-        numbers=2,
-        foldable="why",
-    )
+    headers = (
+        "channel", "SKU", "listed as", "warehouse", "outcome", "why", "since", "next attempt", "attempts",
+        "desired",
+    )  # fmt: skip
+    columns = list(zip(headers, *_cells(rows, now), strict=True))
+    told = [column for column in columns if column[0] != "listed as" or any(column[1:])]
+    headers, *cells = zip(*told, strict=True)
+    print_table(headers, cells, numbers=2, foldable="why")
 
 
 def _cells(rows: list[FailureRow], now: int) -> Iterator[tuple[object, ...]]:
@@ -90,8 +92,8 @@ def _cells(rows: list[FailureRow], now: int) -> Iterator[tuple[object, ...]]:
         why = row.message if row.message.startswith(row.code) else f"{row.code} {row.message}"
         since = ago(row.first_failed_at, now)
         yield (
-            row.channel, row.sku, row.warehouse or "-", row.outcome, why, since, next_attempt(row, now),
-            row.attempts, row.desired,
+            row.channel, row.sku, identifier_as_text(row.sku, row.identifier), row.warehouse or "-",
+            row.outcome, why, since, next_attempt(row, now), row.attempts, row.desired,
         )  # fmt: skip
 
 

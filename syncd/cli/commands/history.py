@@ -1,7 +1,7 @@
 """`syncd history`: what was sent and answered, how stock changed, who did what; for people and programs."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ from syncd.cli.options import channel_option, config_option, json_option, sku_op
 from syncd.cli.output import cell, print_csv, print_table
 from syncd.cli.spans import since_option, until_option
 from syncd.errors import WrongUsage
+from syncd.naming import identifier_as_json, identifier_as_text
 from syncd.times import local, rfc3339
 
 SHOWN = 50
@@ -33,7 +34,7 @@ much it is. How long it is remembered says [history] keep. Exit status: 0, also 
 found; 1 nothing has run here yet; 2 wrong usage."""
 ATTEMPT_FIELDS = (
     "at", "finished_at", "channel", "sku", "warehouse", "quantity", "outcome", "code", "message",
-    "changed_at", "waited_seconds", "status", "attempt", "push", "request_id", "batch_id",
+    "changed_at", "waited_seconds", "status", "attempt", "push", "request_id", "batch_id", "identifier",
 )  # fmt: skip
 LEVEL_FIELDS = ("at", "source", "sku", "location", "before", "after", "import", "import_name", "line")
 ACTION_FIELDS = ("at", "actor", "action", "detail", "result")
@@ -95,7 +96,8 @@ def command(
         history = History(reader)
         _require_channels(channels, history.channels())
         newest = limit if as_json or as_csv else limit or SHOWN
-        fields, found = _asked(history, span, newest, levels=levels, by_people=by_people)
+        named = identifier_as_json if as_json else identifier_as_text
+        fields, found = _asked(history, span, newest, levels=levels, by_people=by_people, named=named)
         if as_json:
             _print_json(fields, found)
         elif as_csv:
@@ -105,14 +107,22 @@ def command(
 
 
 def _asked(
-    history: History, span: Span, newest: int | None, *, levels: bool, by_people: bool
+    history: History,
+    span: Span,
+    newest: int | None,
+    *,
+    levels: bool,
+    by_people: bool,
+    named: Callable[[str, str], object],
 ) -> tuple[tuple[str, ...], Iterator[tuple[Any, ...]]]:
-    """Give the columns, and the rows as they are read."""
+    """Give the columns, and the rows as they are read; `named` says what the marketplace calls a SKU."""
     if by_people:
         return ACTION_FIELDS, map(_action, history.actions(span, newest))
     if levels:
         return LEVEL_FIELDS, map(_level, history.levels(span, newest))
-    return ATTEMPT_FIELDS, map(_attempt, history.attempts(span, newest))
+    return ATTEMPT_FIELDS, (
+        (*_attempt(one), named(one.sku, one.identifier)) for one in history.attempts(span, newest)
+    )
 
 
 def _require_channels(asked: Iterable[str], there: list[str]) -> None:
@@ -186,6 +196,7 @@ def _attempt_columns(entries: list[dict[str, Any]]) -> dict[str, list[Any]]:
         "began": [_local(one["at"]) for one in entries],
         "channel": [one["channel"] for one in entries],
         "SKU": [one["sku"] for one in entries],
+        "listed as": [one["identifier"] for one in entries],
         "warehouse": [one["warehouse"] for one in entries],
         "quantity": [str(one["quantity"]) for one in entries],
         "outcome": [one["outcome"].replace("_", " ") for one in entries],

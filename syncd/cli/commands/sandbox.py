@@ -19,7 +19,7 @@ Examples:
   syncd sandbox --port 9000 --directory /tmp/try
 
 Its page shows what arrives. POST /sandbox/faults makes it misbehave, GET /sandbox/stock tells what it
-shows."""
+shows, GET /sandbox/listings under which ids."""
 
 
 @click.command("sandbox", epilog=EPILOG)

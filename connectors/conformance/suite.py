@@ -1,35 +1,16 @@
 # ruff: noqa: S101 - a test suite
-"""What every connector must hold, as a test class to subclass. Needs pytest; nothing imports it at run time.
-
-    class TestShopee(ConnectorConformance):
-        plugin = syncd_shopee.plugin
-        warehouses = ("7", "8")
-        ...
-
-A conftest.py beside it needs two things: `pytest.register_assert_rewrite("connectors.conformance")`, before
-that is imported, and a session fixture `anyio_backend` that returns "asyncio".
-"""
+"""The whole suite, for connectors; see `connectors.conformance`."""
 
 import asyncio
 import math
 import tomllib
 import traceback
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar
 
 import pytest
 from pydantic import ValidationError
 
-from connectors.contract import (
-    Answer,
-    Connector,
-    Grouping,
-    OutcomeKind,
-    Plugin,
-    Reason,
-    StockUpdate,
-    Surroundings,
-)
+from connectors.conformance.identifiers import IdentifierConformance
+from connectors.contract import OutcomeKind, Reason, StockUpdate, Surroundings
 from connectors.errors import ConnectorError, Throttled, TryLater
 
 _ODD_SKUS = (
@@ -47,59 +28,8 @@ _ODD_SKUS = (
 _LARGEST_QUANTITY = 2**31 - 1
 
 
-class ConnectorConformance:
+class ConnectorConformance(IdentifierConformance):
     """The contract, as tests. Each test has a marketplace of its own, empty, that works as documented."""
-
-    pytestmark: ClassVar = pytest.mark.anyio
-
-    plugin: ClassVar[Plugin[Any]]
-    warehouses: ClassVar[tuple[str, ...]]
-    """Two warehouses or more of the marketplace's (identifiers as in updates); "" alone where it has none."""
-
-    # What a subclass says.
-
-    def connect(self) -> Connector:
-        """A new connector to this test's marketplace; the first call also opens the marketplace."""
-        raise NotImplementedError
-
-    async def stock(self, warehouse: str) -> Mapping[str, int]:
-        """What the marketplace shows in this warehouse by SKU, once all it accepted has taken effect."""
-        raise NotImplementedError
-
-    def unlisted_sku(self) -> str:
-        """A SKU that the marketplace does not know; it must know every other one."""
-        raise NotImplementedError
-
-    def failing_connectors(self) -> Iterable[Connector]:
-        """Connectors to marketplaces out of order in different ways: each `push` fails as a whole."""
-        return ()
-
-    def secrets(self) -> Sequence[str]:
-        """What must never be shown."""
-        return ()
-
-    # What is done with it.
-
-    async def push(self, connector: Connector, *updates: StockUpdate) -> Answer:
-        """Push as the contract promises; the answer has one outcome for each update, in order."""
-        answer = await connector.push(updates)
-        assert [outcome.update for outcome in answer.outcomes] == list(updates)
-        assert answer.server_time is None or math.isfinite(answer.server_time)
-        return answer
-
-    def _accepted(self, answer: Answer) -> bool:
-        return all(outcome.kind is OutcomeKind.ACCEPTED for outcome in answer.outcomes)
-
-    def _batches(self, updates: Sequence[StockUpdate]) -> list[list[StockUpdate]]:
-        """As few calls as the declared grouping and size allow."""
-        capabilities = self.plugin.capabilities
-        size = capabilities.max_rows_per_request or capabilities.limits.rows_per_request
-        groups = [list(updates)]
-        if capabilities.grouping is Grouping.WAREHOUSE:
-            groups = [[u for u in updates if u.warehouse == w] for w in {u.warehouse for u in updates}]
-        return [group[i : i + size] for group in groups for i in range(0, len(group), size)]
-
-    # The tests.
 
     async def test_what_is_accepted_is_shown(self) -> None:
         """ACCEPTED means that the marketplace shows, or will show, this quantity."""
@@ -107,7 +37,7 @@ class ConnectorConformance:
 
         answer = await self.push(connector, *(StockUpdate(f"sku-{n}", warehouse, n) for n in range(5)))
 
-        assert self._accepted(answer)
+        assert self.accepted(answer)
         assert await self.stock(warehouse) == {f"sku-{n}": n for n in range(5)}
         await connector.aclose()
 
@@ -116,7 +46,7 @@ class ConnectorConformance:
         connector, warehouse = self.connect(), self.warehouses[0]
         for quantity in (7, 7, 3, 3):
             answer = await self.push(connector, StockUpdate("sku-1", warehouse, quantity))
-            assert self._accepted(answer)
+            assert self.accepted(answer)
             assert await self.stock(warehouse) == {"sku-1": quantity}
         await connector.aclose()
 
@@ -127,7 +57,7 @@ class ConnectorConformance:
 
         answer = await self.push(connector, *(StockUpdate(sku, warehouse, n) for sku, n in wanted.items()))
 
-        assert self._accepted(answer)
+        assert self.accepted(answer)
         assert await self.stock(warehouse) == wanted
         await connector.aclose()
 
@@ -161,8 +91,8 @@ class ConnectorConformance:
         skus = [*_ODD_SKUS, "x" * longest, "ü" * longest]
         updates = [StockUpdate(sku, warehouse, n) for n, sku in enumerate(skus)]
 
-        for batch in self._batches(updates):
-            assert self._accepted(await self.push(connector, *batch))
+        for batch in self.batches(updates):
+            assert self.accepted(await self.push(connector, *batch))
 
         assert await self.stock(warehouse) == {sku: n for n, sku in enumerate(skus)}
         await connector.aclose()
@@ -176,8 +106,8 @@ class ConnectorConformance:
             for column, warehouse in enumerate(self.warehouses)
         ]
 
-        for batch in self._batches(updates):
-            assert self._accepted(await self.push(connector, *batch))
+        for batch in self.batches(updates):
+            assert self.accepted(await self.push(connector, *batch))
 
         for warehouse in self.warehouses:
             shown = {update.sku: update.quantity for update in updates if update.warehouse == warehouse}
@@ -191,7 +121,7 @@ class ConnectorConformance:
         size = capabilities.max_rows_per_request or capabilities.limits.rows_per_request
         updates = [StockUpdate(f"sku-{n}", warehouse, n) for n in range(size)]
 
-        assert self._accepted(await self.push(connector, *updates))
+        assert self.accepted(await self.push(connector, *updates))
         assert len(await self.stock(warehouse)) == size
         await connector.aclose()
 
@@ -205,7 +135,7 @@ class ConnectorConformance:
 
         answers = await asyncio.gather(*calls)
 
-        assert all(self._accepted(answer) for answer in answers)
+        assert all(self.accepted(answer) for answer in answers)
         assert len(await self.stock(warehouse)) == 2 * len(calls)
         await connector.aclose()
 
