@@ -198,6 +198,10 @@ class StockBook:
                 for one in wanted
             ],
         )  # fmt: skip
+        # What went wrong with another SKU there is nothing of this one's.
+        renamed = [(planning.channel_id, one.identifier, one.warehouse) for one in wanted if one.taken_over]
+        if renamed:
+            connection.exec_driver_sql(f"DELETE FROM failure {_OF_KEY}", renamed)
         self._note_uncarriable(connection, planning, wanted, now)
 
     def _note_uncarriable(
