@@ -25,10 +25,10 @@ from syncd.config.model import ChannelConfig, Config
 from syncd.core.guards import PlanGuard, plan_looks_wrong
 from syncd.core.progress import Progress
 from syncd.core.rules import decide
-from syncd.intake import Blocking, see_out
 from syncd.logs import get_logger
 from syncd.plan_records import PlanVerdict, note_verdict, plan_record
 from syncd.plans.making import Candidate, plan_of, stamp
+from syncd.threads import Blocking, lent, see_out
 
 T = TypeVar("T")
 NOT_EDITED = "rejected by hand, and not edited since"
@@ -126,7 +126,7 @@ class Planner:
                 return None
             parts.book.watch(self.channel_id)
             try:
-                with PlanStaging(parts.database.path, self.channel_id) as staging:
+                with lent(PlanStaging(parts.database.path, self.channel_id)) as staging:
                     verdict = await self._take(staging)
             finally:
                 parts.book.unwatch(self.channel_id)
