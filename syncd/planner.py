@@ -271,7 +271,8 @@ class Planner:
         book = self._parts.book
         if book.lingers(self.channel_id):
             book.forget_lingering(self.channel_id, self._parts.clock.now())
-            self._note_planned(book.plannings[self.channel_id].plan)
+            if self._in_force.planned:
+                self._note_planned(book.plannings[self.channel_id].plan)
 
     async def _store_rows(self, staging: PlanStaging) -> None:
         changes = staging.row_changes()
