@@ -52,6 +52,7 @@ class Kind(StrEnum):
     SOURCE_ON_NETWORK = "source_on_network"
     SOURCE_ROWS_BAD = "source_rows_bad"
     SOURCE_WAL_FOLDER = "source_wal_folder"
+    SOURCES_OVERLAP = "sources_overlap"
     UNIT = "unit"
     UNIT_OLD = "unit_old"
     UNIT_LACKS_CREDENTIAL = "unit_lacks_credential"

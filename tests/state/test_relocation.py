@@ -1,6 +1,5 @@
 """Stock of a source lies where it is configured to, whatever was configured before."""
 
-
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
