@@ -273,11 +273,9 @@ async def _relocate(app: App, config: Config, source_ids: Mapping[str, int]) -> 
             moved, forgotten = moved + slice_.moved, forgotten + slice_.forgotten
             await asyncio.sleep(0)
         if moved or forgotten:
-            reason = "`location` of the source is another"
-            if forgotten:
-                reason += (
-                    ": bring in a whole export now, what was forgotten is not sold until it says it again"
-                )
+            reason = (
+                "`location` of the source is another: what is forgotten is unknown until it says it again"
+            )
             get_logger("state").warning(
                 "levels_relocated", source=name, moved=moved, forgotten=forgotten, reason=reason
             )
