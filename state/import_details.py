@@ -5,6 +5,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
+from state.plan_standing import CONCERNS_PRESENT, PLAN, PLAN_OF
+
 COUNTS: Final = (
     "known", "new", "up", "down", "zeroed", "missing", "newly_missing", "units_before", "units_after",
     "decreased",
@@ -44,6 +46,16 @@ class ImportDetail:
     units_after: int
     decreased: int
 
+    @property
+    def is_plan(self) -> bool:
+        """Whether it is an edit of what a channel shows: its figures count listings, and no stock levels."""
+        return self.contents == PLAN
+
+    @property
+    def channel(self) -> str:
+        """The channel whose plan was edited; "" where none was."""
+        return self.source.removeprefix(PLAN_OF) if self.is_plan else ""
+
 
 @dataclass(frozen=True, slots=True)
 class LargeChange:
@@ -73,7 +85,7 @@ def import_detail(connection: Connection, import_id: int) -> ImportDetail | None
 def held_details(connection: Connection, limit: int = 20) -> list[ImportDetail]:
     """List the imports that wait for a person, newest first."""
     rows = connection.exec_driver_sql(
-        f"{_DETAIL} WHERE i.state = 'held' AND s.active ORDER BY i.id DESC LIMIT ?", (limit,)
+        f"{_DETAIL} WHERE i.state = 'held' AND {CONCERNS_PRESENT} ORDER BY i.id DESC LIMIT ?", (limit,)
     )
     return [ImportDetail(*row) for row in rows]
 

@@ -48,6 +48,17 @@ class Unwanted(NamedTuple):
     may_show: int
 
 
+class Basis(NamedTuple):
+    """What one SKU's listings follow from. `stock` by warehouse; `rules`: its own.
+
+    `wanted`: quantity and pause of each listing that it should have, by identifier and warehouse.
+    """
+
+    stock: dict[str, int]
+    rules: list[RuleRow]
+    wanted: dict[tuple[str, str], tuple[int, bool]]
+
+
 @dataclass(frozen=True, slots=True)
 class Outlook:
     """What is to change: listings to be made or to be different, and those to be forgotten."""
@@ -110,6 +121,16 @@ class Planning:
         ]
         return Outlook(changes, unwanted)
 
+    def basis(self, run: Run, sku: str) -> Basis:
+        """Tell what one SKU's listings follow from, and what they should show: read as `outlook` reads it."""
+        scope = Scope.of([sku])
+        wanted = self._wanted(run, scope)
+        return Basis(
+            self._stock(run, scope).get(sku, {}),
+            self._own_rules(run, scope).get(sku, []),
+            {key: (desired, bool(paused)) for key, (_, desired, paused) in wanted.items()},
+        )
+
     def with_bundles(self, run: Run, skus: Iterable[str]) -> set[str]:
         """Add the bundles that any of these SKUs is in."""
         scope = Scope.of(skus)
@@ -155,7 +176,7 @@ class Planning:
         """Add up the stock that the channel counts, by SKU and warehouse; of a bundle that of its parts."""
         totals: dict[str, dict[str, int]] = {}
         bundles = self._bundles(run, scope)
-        place, sources = self._place(), self.source_ids
+        place, sources = placing(self.plan), self.source_ids
         levels = run(
             f"SELECT sku, location, source_id, quantity FROM stock WHERE {scope.where('sku')}",
             scope.parameters,
@@ -175,15 +196,6 @@ class Planning:
                     of_bundle = totals.setdefault(bundle, {})
                     of_bundle[warehouse] = of_bundle.get(warehouse, 0) + quantity
         return totals
-
-    def _place(self) -> Callable[[str], str | None]:
-        """Give what tells the warehouse of a location; None where it is not sold on this channel."""
-        if self.plan.locations is not None:
-            return self.plan.locations.get
-        counted = self.plan.counted
-        if counted is None:
-            return lambda _: ""
-        return dict.fromkeys(counted, "").get
 
     def _bundles(self, run: Run, scope: Scope) -> "dict[str, _Parts]":
         rows = run(
@@ -263,6 +275,16 @@ class Planning:
         )
         heirs.update(sku for (sku,) in rows.fetchall())
         return listings.keys() & self._wanted(run, Scope.of(heirs)).keys() if heirs else set()
+
+
+def placing(plan: ChannelPlan) -> Callable[[str], str | None]:
+    """Give what tells the warehouse of a location; None where it is not sold on this channel."""
+    if plan.locations is not None:
+        return plan.locations.get
+    counted = plan.counted
+    if counted is None:
+        return lambda _: ""
+    return dict.fromkeys(counted, "").get
 
 
 class _Parts(NamedTuple):

@@ -5,10 +5,9 @@ transactions, the dangerous direction first. A crash between two of them resumes
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Protocol, TypeVar
 
 from state.database import Database
 from state.imports import Imports
@@ -24,19 +23,11 @@ from syncd.incoming import Incoming, SourceTerms, Verdict, is_cut_off_hold, reco
 from syncd.logs import get_logger
 from syncd.metrics.counting import Metrics
 from syncd.sources.rows import BadRow, ReadReport, SourceUnreachable, SourceUnreadable, shown
+from syncd.threads import Blocking, lent, see_out
 
-__all__ = ["Incoming", "Intake", "IntakeParts", "SourceTerms", "Verdict", "see_out"]
+__all__ = ["Incoming", "Intake", "IntakeParts", "SourceTerms", "Verdict"]
 
-T = TypeVar("T")
 CLOCKS_MAY_DIFFER_MS = 600_000
-
-
-class Blocking(Protocol):
-    """Runs a function that blocks where it does not hold up the event loop."""
-
-    def __call__(self, function: Callable[[], T], /) -> Awaitable[T]:
-        """Return what the function returns."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,28 +71,32 @@ class Intake:
         if early is not None:
             return self._close(incoming, early)
         kept = None if incoming.import_id is None else self._parts.imports.get(incoming.import_id)
-        staging = Staging(self._parts.database.path, self._terms.source_id, self._terms.duplicates)
         report = ReadReport()
-        since = self._an_hour_ago()
         try:
-            work = self._parts.blocking(lambda: self._compare(staging, incoming, report, since))
-            comparison = await see_out(work, staging.interrupt)
-            if kept is not None and is_cut_off_hold(kept):
-                verdict = Verdict(
-                    ImportState.HELD, kept.reason, import_id=kept.id, comparison=comparison, report=report
-                )
-            else:
-                verdict = self._judge(incoming, comparison, report)
-            await self._do(incoming, verdict, staging)
+            with lent(self._staging()) as staging:
+                verdict = await self._find(incoming, report, staging, kept)
+                await self._do(incoming, verdict, staging)
         except SourceUnreachable:
             raise
         except SourceUnreadable as refusal:
             verdict = Verdict(ImportState.REJECTED, str(refusal), report=report)
-        else:
-            return self._close(incoming, verdict)
-        finally:
-            staging.close()
         return self._close(incoming, verdict)
+
+    def _staging(self) -> Staging:
+        return Staging(self._parts.database.path, self._terms.source_id, self._terms.duplicates)
+
+    async def _find(
+        self, incoming: Incoming, report: ReadReport, staging: Staging, kept: Import | None
+    ) -> Verdict:
+        """Read and compare an import in a thread, and judge it. `kept`: what was recorded of it before."""
+        since = self._an_hour_ago()
+        work = self._parts.blocking(lambda: self._compare(staging, incoming, report, since))
+        comparison = await see_out(work, staging.interrupt)
+        if kept is not None and is_cut_off_hold(kept):
+            return Verdict(
+                ImportState.HELD, kept.reason, import_id=kept.id, comparison=comparison, report=report
+            )
+        return self._judge(incoming, comparison, report)
 
     def _an_hour_ago(self) -> int:
         """Give the time up to which guards look back: an hour, or to what a person let through."""
@@ -306,22 +301,6 @@ class Intake:
                 self._log.info("import_unchanged", **facts)
             case _:
                 self._log.info("import_applied", **facts)
-
-
-async def see_out(work: Awaitable[T], interrupt: Callable[[], None]) -> T:
-    """Await what a thread does to a database; where this is cancelled, interrupt it and wait for its end.
-
-    To close a database that a thread is using would end the process.
-    """
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        interrupt()
-        await asyncio.wait([task])
-        if not task.cancelled():
-            task.exception()
-        raise
 
 
 def _is_as_approved(found: Comparison, approved: Import | None) -> bool:

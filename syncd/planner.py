@@ -25,10 +25,10 @@ from syncd.config.model import ChannelConfig, Config
 from syncd.core.guards import PlanGuard, plan_looks_wrong
 from syncd.core.progress import Progress
 from syncd.core.rules import decide
-from syncd.intake import Blocking, see_out
 from syncd.logs import get_logger
 from syncd.plan_records import PlanVerdict, note_verdict, plan_record
 from syncd.plans.making import Candidate, plan_of, stamp
+from syncd.threads import Blocking, lent, see_out
 
 T = TypeVar("T")
 NOT_EDITED = "rejected by hand, and not edited since"
@@ -80,6 +80,7 @@ class Planner:
         self._log = get_logger("planner").bind(channel=channel.name)
         self._lock = asyncio.Lock()
         self._stamp: object = None
+        self._must_read_again = False
         self.last: PlanVerdict | None = None
         """What became of the last plan that was read; None before the first look."""
         if in_force.text:
@@ -124,11 +125,11 @@ class Planner:
                 return None
             parts.book.watch(self.channel_id)
             try:
-                with PlanStaging(parts.database.path, self.channel_id) as staging:
+                with lent(PlanStaging(parts.database.path, self.channel_id)) as staging:
                     verdict = await self._take(staging)
             finally:
                 parts.book.unwatch(self.channel_id)
-            self._stamp = seen
+            self._stamp = None if self._must_read_again else seen
             note_verdict(parts.database, self.channel_id, parts.clock.now(), verdict, self.last)
             self.last = verdict
             return verdict
@@ -140,13 +141,16 @@ class Planner:
 
     async def _take(self, staging: PlanStaging) -> PlanVerdict:
         # The ids of sources are read here: the thread has no connection of the state's.
-        ids = self._parts.registry.source_ids(tuple(self._config.sources))
+        ids = self._parts.registry.source_ids(self._channel.sources)
         work = self._parts.blocking(lambda: self._compare(staging, ids))
         found = await see_out(work, staging.interrupt)
+        self._must_read_again = found.candidate.passing
         if found.problems:
             return self._refuse(found)
         if found.comparison is None:
             await self._store_rows(staging)
+            self._in_force = PlanInForce(self.channel_id, found.candidate.plan.as_text(), planned=True)
+            self._parts.registry.follow_plan(self.channel_id, found.candidate.plan, planned=True)
             self._supersede_held("the plan in force is what the configuration says again")
             return PlanVerdict(ImportState.UNCHANGED)
         return await self._judge(found, staging)

@@ -144,7 +144,7 @@ def _waiting(about: str, source: DropSource) -> Iterator[Finding]:
 
 def _database(about: str, source: SqliteSource) -> Iterator[Finding]:
     """Run the query to its end."""
-    database = DatabaseSource(source.path, source.query)
+    database = DatabaseSource(source.path, source.query, location=source.location or "")
     report = ReadReport()
     try:
         rows = sum(1 for _ in database.rows(NothingKnown(), report))

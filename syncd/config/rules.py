@@ -10,7 +10,7 @@ from syncd.config.lines import KeyPath
 from syncd.config.report import Report
 from syncd.config.table import Table
 from syncd.config.values import PARTS_PER_MILLION, GuardShare, LocalPath, Share, Texts
-from syncd.sources.identifiers import read_identifier
+from syncd.core.patterns import is_pattern
 
 ORIGIN = "syncd.toml"
 _PERCENT = PARTS_PER_MILLION // 100
@@ -76,10 +76,9 @@ class RuleFor(RuleTable):
     @field_validator("sku")
     @classmethod
     def _is_a_sku(cls, sku: str) -> str:
-        name = read_identifier(sku)
-        if not name:
-            raise ValueError('must be a SKU, or a pattern such as "SALE-*"')
-        return name
+        if not sku or sku != sku.strip() or not sku.isprintable():
+            raise ValueError('must be a SKU, or a pattern such as "SALE-*", without blanks at its ends')
+        return sku
 
     @model_validator(mode="after")
     def _names_one_listing(self) -> Self:
@@ -93,7 +92,7 @@ class RuleFor(RuleTable):
     @property
     def is_pattern(self) -> bool:
         """Whether it may hold for many SKUs."""
-        return "*" in self.sku or "?" in self.sku
+        return is_pattern(self.sku)
 
     @property
     def rank(self) -> RuleRank:

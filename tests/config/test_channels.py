@@ -32,7 +32,7 @@ def test_a_channel_has_all_sources_and_shows_all_stock_by_default(folder):
     channel = only(folder.load(SOURCES + COUNTED))
 
     assert channel.sources == ("erp", "pos")
-    assert (channel.rules.safety_stock, channel.rules.share, channel.rules.max_shown) == (0, 1_000_000, None)
+    assert (channel.rules.safety_stock, channel.rules.share, channel.rules.max_shown) == (None, None, None)
     assert (channel.warehouses, channel.enabled, channel.reassert_after) == (None, True, 600.0)
 
 

@@ -374,9 +374,7 @@ def test_changed_rules_make_only_the_listings_due_whose_quantity_changes(shop):
     shop.say({("few", ""): 3, ("many", ""): 9, ("none", ""): 0})
     shop.push_all()
 
-    shop.follow(
-        replace(WHOLE, rules=(PlanRule(RuleRank.CHANNEL, RuleSettings(max_shown=5), "here"),)), now=7
-    )
+    shop.follow(replace(WHOLE, rules=(PlanRule(RuleRank.CHANNEL, RuleSettings(max_shown=5), "here"),)), now=7)
 
     assert shop.rows("SELECT sku, desired, changed_at FROM listing WHERE due") == [("many", 5, 7)]
 

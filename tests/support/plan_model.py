@@ -166,7 +166,17 @@ def difference(before: dict[Key, list], after: dict[Key, list]) -> dict[str, int
 def emptied(database: Database) -> Database:
     """Forget all: making a database anew for each example would take most of the time."""
     with database.write() as connection:
-        for table in ("listing", "failure", "attempt", "push", "stock", "past_level", "rule", "listed", "bundle"):
+        for table in (
+            "listing",
+            "failure",
+            "attempt",
+            "push",
+            "stock",
+            "past_level",
+            "rule",
+            "listed",
+            "bundle",
+        ):
             connection.exec_driver_sql(f"DELETE FROM {table}")
     return database
 
@@ -251,6 +261,4 @@ def _no_nests(rows: dict[tuple[str, str], int]) -> dict[tuple[str, str], int]:
 bundle_rows = st.dictionaries(
     st.tuples(st.sampled_from(SKUS), st.sampled_from(SKUS)), st.integers(1, 4), max_size=4
 ).map(_no_nests)
-wishes = st.builds(
-    Wish, plan=plans, stock=stocks, rules=own_rules, listed=listed_rows, bundles=bundle_rows
-)
+wishes = st.builds(Wish, plan=plans, stock=stocks, rules=own_rules, listed=listed_rows, bundles=bundle_rows)

@@ -2,14 +2,13 @@
 
 from dataclasses import asdict
 
-from syncd.core.rules import decide
-
 from state.database import Database
 from state.plan_staging import PlanStaging
 from state.planning import Planning
 from state.plans import ChannelPlan, PlanRows
 from state.registry import Registry
 from state.stock import StockBook
+from syncd.core.rules import decide
 
 WHOLE = ChannelPlan("shop", "acc", ("erp",))
 """One shop that shows all that one source has."""
