@@ -3,11 +3,10 @@
 import asyncio
 from collections.abc import Iterable, Mapping
 
-from state.relocating import relocate
-
 from state.database import Database
 from state.ledger import Ledger
 from state.registry import Registry
+from state.relocation import relocate
 from syncd.config.model import SourceConfig
 from syncd.logs import get_logger
 
