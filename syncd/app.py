@@ -14,8 +14,8 @@ from state.database import Database, StateLocked
 from state.imports import Imports
 from state.ledger import Ledger
 from state.registry import Registry
-from state.relocation import relocate
 from state.stock import StockBook
+from syncd.catching_up import catch_up, relocate_sources
 from syncd.clock import Clock
 from syncd.config.model import ChannelConfig, Config
 from syncd.core.progress import Progress
@@ -35,8 +35,6 @@ from syncd.timekeeping import Timekeeping
 from syncd.vitals import Vitals
 
 MOST_NAMED = 5
-CATCH_UP_PATIENCE_SECONDS = 30.0
-"""So long a source may make no headway before it is met without what it has said meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +211,7 @@ async def _assemble(app: App, config: Config, connectors: Connectors) -> None:
     """Put together all that follows from a configuration."""
     world, database, registry = app.world, app.database, app.registry
     source_ids = registry.register_sources(list(config.sources))
-    await _relocate(app, config, source_ids)
+    await relocate_sources(database, config.sources, source_ids)
     in_force = {
         name: registry.register_channel(name, channel.account, world.clock.now())
         for name, channel in config.channels.items()
@@ -261,48 +259,8 @@ async def _assemble(app: App, config: Config, connectors: Connectors) -> None:
             source_terms(name, source, source_ids[name]), source, parts, rehearsal=world.rehearsal
         )
     if not world.rehearsal:
-        await _catch_up(app)
+        await catch_up(database, app.feeds.values())
         _connect(app, connectors)
-
-
-async def _relocate(app: App, config: Config, source_ids: Mapping[str, int]) -> None:
-    """Let what sources said lie where they are configured to now; each channel plans anew if any moved."""
-    for name, source in config.sources.items():
-        moved = forgotten = 0
-        for slice_ in relocate(app.database, source_ids[name], source.location):
-            moved, forgotten = moved + slice_.moved, forgotten + slice_.forgotten
-            await asyncio.sleep(0)
-        if moved or forgotten:
-            reason = (
-                "`location` of the source is another: what is forgotten is unknown until it says it again"
-            )
-            get_logger("state").warning(
-                "levels_relocated", source=name, moved=moved, forgotten=forgotten, reason=reason
-            )
-
-
-async def _catch_up(app: App) -> None:
-    """Bring a lost state, or an older copy, up to what the sources have said since; before any push.
-
-    Only then is it met. An older copy that cannot catch up must not be asserted: raises `StateBehind`.
-    """
-    missing = {}
-    for name, feed in app.feeds.items():
-        try:
-            await feed.catch_up(CATCH_UP_PATIENCE_SECONDS)
-        except SourceUnreachable as trouble:
-            missing[name] = str(trouble)
-    if not missing:
-        app.database.caught_up()
-        return
-    said = "; ".join(f"{name}: {reason}" for name, reason in missing.items())
-    if app.database.rewound:
-        raise StateBehind(
-            "an older copy of the state was restored, and what its sources have said since cannot be read"
-            f" ({said}). Nothing is pushed until it can: mend that, or delete the state to begin anew"
-        )
-    if app.database.lost:
-        get_logger("state").error("state_not_caught_up", reason=said)
 
 
 def _meet_attempts(app: App) -> None:
