@@ -15,28 +15,26 @@ from state.imports import Imports
 from state.ledger import Ledger
 from state.registry import Registry
 from state.stock import StockBook
+from syncd.catching_up import catch_up, relocate_sources
 from syncd.clock import Clock
 from syncd.config.model import ChannelConfig, Config
 from syncd.core.progress import Progress
 from syncd.delivery import LaneParts
-from syncd.errors import AlreadyRunning, StateBehind
+from syncd.errors import AlreadyRunning
 from syncd.feeds import Feed
 from syncd.intake import IntakeParts
 from syncd.lane import Lane
 from syncd.lane_watch import LaneWatch
 from syncd.logs import get_logger
 from syncd.made import make_feed, settling_ms, shared_pacers, source_terms
-from syncd.meeting import meet_attempts, meet_damage, meet_older_copy, relocate_sources
+from syncd.meeting import meet_attempts, meet_damage, meet_older_copy
 from syncd.metrics.counting import Metrics
 from syncd.planner import Planner, PlannerParts
-from syncd.sources.rows import SourceUnreachable
 from syncd.threads import Blocking, in_thread
 from syncd.timekeeping import Timekeeping
 from syncd.vitals import Vitals
 
 MOST_NAMED = 5
-CATCH_UP_PATIENCE_SECONDS = 30.0
-"""So long a source may make no headway before it is met without what it has said meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,32 +260,8 @@ async def _assemble(app: App, config: Config, connectors: Connectors) -> None:
             source_terms(name, source, source_ids[name]), source, parts, rehearsal=world.rehearsal
         )
     if not world.rehearsal:
-        await _catch_up(app)
+        await catch_up(database, app.feeds.values())
         _connect(app, connectors)
-
-
-async def _catch_up(app: App) -> None:
-    """Bring a lost state, or an older copy, up to what the sources have said since; before any push.
-
-    Only then is it met. An older copy that cannot catch up must not be asserted: raises `StateBehind`.
-    """
-    missing = {}
-    for name, feed in app.feeds.items():
-        try:
-            await feed.catch_up(CATCH_UP_PATIENCE_SECONDS)
-        except SourceUnreachable as trouble:
-            missing[name] = str(trouble)
-    if not missing:
-        app.database.caught_up()
-        return
-    said = "; ".join(f"{name}: {reason}" for name, reason in missing.items())
-    if app.database.rewound:
-        raise StateBehind(
-            "an older copy of the state was restored, and what its sources have said since cannot be read"
-            f" ({said}). Nothing is pushed until it can: mend that, or delete the state to begin anew"
-        )
-    if app.database.lost:
-        get_logger("state").error("state_not_caught_up", reason=said)
 
 
 def _connect(app: App, connectors: Connectors) -> None:

@@ -1,13 +1,11 @@
-"""What is met before anything goes on: what the last process left behind, and where sources lie by now."""
+"""What the last process left behind, met before anything goes on."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from state.database import Database
 from state.ledger import Ledger
 from state.registry import Registry
-from state.relocation import relocate
-from syncd.config.model import SourceConfig
 from syncd.logs import get_logger
 
 
@@ -38,21 +36,3 @@ async def meet_older_copy(
     for channel_id in channel_ids:
         for _ in registry.make_uncertain(channel_id, now, ambiguous=True):
             await asyncio.sleep(0)
-
-
-async def relocate_sources(
-    database: Database, sources: Mapping[str, SourceConfig], source_ids: Mapping[str, int]
-) -> None:
-    """Let what sources said lie where they are configured to now; each channel plans anew if any moved."""
-    for name, source in sources.items():
-        moved = forgotten = 0
-        for slice_ in relocate(database, source_ids[name], source.location):
-            moved, forgotten = moved + slice_.moved, forgotten + slice_.forgotten
-            await asyncio.sleep(0)
-        if moved or forgotten:
-            reason = (
-                "`location` of the source is another: what is forgotten is unknown until it says it again"
-            )
-            get_logger("state").warning(
-                "levels_relocated", source=name, moved=moved, forgotten=forgotten, reason=reason
-            )
