@@ -30,6 +30,7 @@ from syncd.made import make_feed, settling_ms, shared_pacers, source_terms
 from syncd.meeting import meet_attempts, meet_damage, meet_older_copy
 from syncd.metrics.counting import Metrics
 from syncd.planner import Planner, PlannerParts
+from syncd.plans.shares import share_warnings
 from syncd.threads import Blocking, in_thread
 from syncd.timekeeping import Timekeeping
 from syncd.vitals import Vitals
@@ -88,6 +89,7 @@ class App:
     planners: dict[str, Planner] = field(default_factory=dict)
     connectors: list[Connector] = field(default_factory=list)
     channel_ids: dict[str, int] = field(default_factory=dict)
+    _told_shares: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.vitals = Vitals(self.progress, self.world.clock.monotonic)
@@ -114,6 +116,14 @@ class App:
                 reason="their SKUs are too long for this marketplace: list them by another identifier",
             )
         self.wake_lanes()
+
+    async def tell_shares(self) -> None:
+        """Tell of shares in the rules file that add up to more than there is, once until it says others."""
+        found = await self.world.blocking(partial(share_warnings, self.config))
+        for warning in found:
+            if warning not in self._told_shares:
+                get_logger("planner").warning("shares_overcommitted", reason=warning)
+        self._told_shares = found
 
     def warehouses(self, name: str) -> tuple[str, ...]:
         """Give the warehouses that a channel's listings can be in, by the plan in force."""
@@ -243,6 +253,8 @@ async def _assemble(app: App, config: Config, connectors: Connectors) -> None:
     await meet_older_copy(database, registry, names.values(), world.clock.now())
     for planner in app.planners.values():
         await planner.look()
+    if not world.rehearsal:
+        await app.tell_shares()
     await app.timekeeping.begin()
     parts = IntakeParts(
         database,
