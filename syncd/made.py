@@ -1,9 +1,11 @@
 """What each part of a configuration becomes: plans, pacers, terms, folders, feeds."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
+from state.registry import Registry
 from state.staging import Duplicates
-from syncd.config.model import ChannelConfig, DropSource, SourceConfig
+from syncd.config.model import ChannelConfig, Config, DropSource, SourceConfig
 from syncd.core.guards import Guard
 from syncd.core.name_times import TimeInName
 from syncd.core.pacing import Pacer
@@ -43,6 +45,26 @@ def channel_pacer(channel: ChannelConfig) -> Pacer:
     )
 
 
+def shared_pacers(
+    config: Config, channel_ids: Mapping[str, int], registry: Registry
+) -> dict[str, tuple[Pacer, tuple[int, ...]]]:
+    """Make the pacer of each enabled channel, with the ids of those that share it; each as it was learnt."""
+    buckets: dict[tuple[str, str], list[ChannelConfig]] = {}
+    for channel in config.channels.values():
+        if channel.enabled:
+            bucket = ("channel", channel.name) if channel.bucket is None else ("bucket", channel.bucket)
+            buckets.setdefault(bucket, []).append(channel)
+    pacers: dict[str, tuple[Pacer, tuple[int, ...]]] = {}
+    for channels in buckets.values():
+        # One of them that has a ceiling binds all: the bucket is one.
+        pacer = channel_pacer(max(channels, key=lambda channel: len(channel.limits_set & PACE_KEYS)))
+        sharing = tuple(channel_ids[channel.name] for channel in channels)
+        for channel_id in sharing:
+            pacer.recall(registry.pace(channel_id))
+        pacers |= {channel.name: (pacer, sharing) for channel in channels}
+    return pacers
+
+
 def source_terms(name: str, source: SourceConfig, source_id: int) -> SourceTerms:
     """Give how a source's imports are judged."""
     guard = source.guard
@@ -76,8 +98,10 @@ def make_feed(terms: SourceTerms, source: SourceConfig, parts: IntakeParts, *, r
             terms,
             parts,
             drop_folder(source),
-            file_terms=FileTerms(columns or None, source.numbers, source.sheet, source.trailer),
+            file_terms=FileTerms(
+                columns or None, source.numbers, source.sheet, source.trailer, source.location or ""
+            ),
             retention_seconds=source.retention,
             rehearsal=rehearsal,
         )
-    return PollFeed(terms, parts, DatabaseSource(source.path, source.query))
+    return PollFeed(terms, parts, DatabaseSource(source.path, source.query, location=source.location or ""))

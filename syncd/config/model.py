@@ -21,6 +21,7 @@ from syncd.config.values import (
     PARTS_PER_MILLION,
     GuardShare,
     LocalPath,
+    Location,
     Schedule,
     Seconds,
     SecondsOrOff,
@@ -94,6 +95,9 @@ class GuardConfig(Table):
 class _Source(Table):
     path: LocalPath
     """The folder, or the database file."""
+    location: Location | None = None
+    """All that this source says lies there; a row that names another location is a bad row. Default: where
+    its rows say."""
     duplicates: Literal["reject", "sum", "last", "min"] = "reject"
     """The same SKU and location twice: `reject` makes bad rows of them."""
     missing: Literal["keep", "zero"] = "keep"
@@ -321,7 +325,7 @@ class Config:
     """The whole configuration.
 
     `warnings` are for the operator: it loads, but something wants a look; each says what, and behind its last
-    colon what to do.
+    colon what to do. `share_warnings` are those of them that are about shares of one stock.
     """
 
     base_directory: Path
@@ -336,5 +340,6 @@ class Config:
     reconcile: ReconcileConfig = field(default_factory=ReconcileConfig)
     alerts: AlertsConfig = field(default_factory=AlertsConfig)
     warnings: tuple[str, ...] = ()
+    share_warnings: tuple[str, ...] = ()
     fingerprint: str = ""
     """Differs where the text of the file differs."""

@@ -11,7 +11,6 @@ from syncd.config.report import Report
 from syncd.config.table import Table
 from syncd.config.values import PARTS_PER_MILLION, GuardShare, LocalPath, Share, Texts
 from syncd.core.patterns import is_pattern
-from syncd.sources.identifiers import read_identifier
 
 ORIGIN = "syncd.toml"
 _PERCENT = PARTS_PER_MILLION // 100
@@ -64,7 +63,7 @@ class RuleTable(Table):
         )
 
 
-class RuleFor(RuleTable):
+class SkuRuleTable(RuleTable):
     """A rule for one SKU, or for all that match a pattern."""
 
     sku: str
@@ -77,10 +76,9 @@ class RuleFor(RuleTable):
     @field_validator("sku")
     @classmethod
     def _is_a_sku(cls, sku: str) -> str:
-        name = read_identifier(sku)
-        if not name:
-            raise ValueError('must be a SKU, or a pattern such as "SALE-*"')
-        return name
+        if not sku or sku != sku.strip() or not sku.isprintable():
+            raise ValueError('must be a SKU, or a pattern such as "SALE-*", without blanks at its ends')
+        return sku
 
     @model_validator(mode="after")
     def _says_something_of_something(self) -> Self:
@@ -124,7 +122,7 @@ class RulesConfig(RuleTable):
 
     file: LocalPath | None = None
     """A CSV or TSV file of rules, read anew whenever it changes: one row a SKU or pattern."""
-    for_: tuple[RuleFor, ...] = Field(default=(), alias="for")
+    for_: tuple[SkuRuleTable, ...] = Field(default=(), alias="for")
     """Rules for some SKUs: `[[rules.for]]`."""
     guard: PlanGuardConfig = PlanGuardConfig()
 
@@ -161,7 +159,7 @@ def own_rules(common: RulesConfig, channel: str) -> Iterator[RuleRow]:
             yield RuleRow(rule.sku, rule.warehouse or "", rule.rank, rule.settings().as_text(), origin)
 
 
-def _concerns(rule: RuleFor, channel: str) -> bool:
+def _concerns(rule: SkuRuleTable, channel: str) -> bool:
     return rule.channels is None or channel in rule.channels
 
 
