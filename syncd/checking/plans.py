@@ -6,30 +6,23 @@ from contextlib import closing
 from pathlib import Path
 
 from state.plan_staging import PlanStaging
-from state.plans import ChannelPlan, PlanRows, RuleRow
 from state.preview import make_empty
 from syncd.checking.findings import Finding, Kind, note, problem_in_words
 from syncd.config.model import Config
-from syncd.core.shares import concerns_shares, overcommitted
 from syncd.plans.making import Candidate, plan_of
+from syncd.plans.shares import share_warnings
 
 MOST_NAMED = 20
-MOST_SHARES = 200_000
-"""More rules of single SKUs about shares are not added up: they would fill the memory."""
 _ANY_CHANNEL = 1
 
 
 def check_plans(config: Config) -> Iterator[Finding]:
     """Read what each channel shows as the daemon would. Told once is what several channels share."""
     told: set[str] = set()
-    plans: list[ChannelPlan] = []
-    shares: list[tuple[str, RuleRow]] = []
     for name, channel in config.channels.items():
         candidate = plan_of(config, channel)
-        problems, count = _problems(candidate, shares)
+        problems, count = _problems(candidate)
         if not problems:
-            if channel.enabled:
-                plans.append(candidate.plan)
             if channel.listings or config.bundles or config.rules.file:
                 yield Finding(Kind.PLAN, f"channel {name}", f"what it shows can be read: {candidate.names}")
             continue
@@ -49,41 +42,24 @@ def check_plans(config: Config) -> Iterator[Finding]:
                 f"{count - MOST_NAMED:,} more problems are of that kind",
                 "correct those that are named, then run this again",
             )
-    yield from _shares(plans, shares)
+    if not told:
+        yield from _shares(config)
 
 
-def _problems(candidate: Candidate, shares: list[tuple[str, RuleRow]]) -> tuple[list[str], int]:
-    """Read all its rows; keep those that speak of shares."""
-
-    def kept() -> Iterator[RuleRow]:
-        for row in candidate.rows.rules:
-            if concerns_shares(row) and len(shares) <= MOST_SHARES:
-                shares.append((candidate.plan.name, row))
-            yield row
-
-    rows = PlanRows(kept(), candidate.rows.listed, candidate.rows.bundles)
+def _problems(candidate: Candidate) -> tuple[list[str], int]:
+    """Read all its rows, and tell what is wrong with them."""
     with tempfile.TemporaryDirectory(prefix="syncd-check-") as folder:
         # Not the state: a root who checks would leave files of its own beside it.
         empty = Path(folder) / "state.db"
         make_empty(empty)
         with closing(PlanStaging(empty, _ANY_CHANNEL)) as staging:
-            staging.load(rows)
+            staging.load(candidate.rows)
             together = staging.problems()
     return [*candidate.problems, *together], candidate.problem_count + len(together)
 
 
-def _shares(plans: list[ChannelPlan], shares: list[tuple[str, RuleRow]]) -> Iterator[Finding]:
+def _shares(config: Config) -> Iterator[Finding]:
     """Only notes: who sells seldom on one of them may want it so."""
-    too_many = len(shares) > MOST_SHARES
-    # Some of them would be worse than none: what other channels are given of the same SKUs would be missing.
-    own = [] if too_many else sorted(shares, key=lambda entry: entry[1].sku)
-    for warning in overcommitted(plans, own):
+    for warning in share_warnings(config):
         what, _, remedy = warning.rpartition(": ")
         yield note(Kind.SHARES_BEYOND_STOCK, "rules", what, f"{remedy}, or leave it if that is meant")
-    if too_many:
-        yield note(
-            Kind.SHARES_BEYOND_STOCK,
-            "rules",
-            f"more than {MOST_SHARES:,} single SKUs have shares of their own: they were not added up",
-            "let patterns say them where that is possible",
-        )

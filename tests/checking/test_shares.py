@@ -3,11 +3,11 @@
 import pytest
 
 from connectors.memory import plugin
-from syncd.checking import plans
 from syncd.checking.configuration import check_configuration
 from syncd.checking.findings import Weight
 from syncd.checking.plans import check_plans
 from syncd.config.load import load_config
+from syncd.plans import shares
 
 
 @pytest.fixture
@@ -52,9 +52,9 @@ def test_a_channel_that_is_off_takes_no_share(found):
 
 
 def test_more_shares_of_single_skus_than_fit_are_not_added_up_by_halves(found, monkeypatch):
-    monkeypatch.setattr(plans, "MOST_SHARES", 3)
+    monkeypatch.setattr(shares, "MOST_ROWS", 3)
     rules = "sku,channel,share\n" + "".join(f"{sku},{channel},50%\n" for sku in "XY" for channel in "ab")
 
     [finding] = found('[rules]\nfile = "rules.csv"\n', rules)
 
-    assert finding.what == "more than 3 single SKUs have shares of their own: they were not added up"
+    assert finding.what == "more than 3 single SKUs have shares of their own, which were not added up"
