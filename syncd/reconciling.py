@@ -152,7 +152,7 @@ def channels_in_scope(app: App, wanted: Sequence[str]) -> list[str]:
 async def read_sources(app: App, channels: Collection[str]) -> list[Verdict]:
     """Read the sources of these channels now, waiting for files that are being written to settle."""
     wanted = {source for name in channels for source in app.config.channels[name].sources}
-    looks = [feed.look(thoroughly=True) for name, feed in app.feeds.items() if name in wanted]
+    looks = [feed.look_patiently() for name, feed in app.feeds.items() if name in wanted]
     return [verdict for verdicts in await asyncio.gather(*looks) for verdict in verdicts]
 
 
