@@ -14,8 +14,9 @@ MOST_ROWS: Final = 200_000
 
 
 def share_warnings(config: Config) -> list[str]:
-    """Say where channels together are given more than all of one stock, each with what to do behind its last
-    colon. Reads the rules file; it blocks.
+    """Say where channels together are given more than all of one stock; behind the last colon, what to do.
+
+    Reads the rules file; it blocks.
     """
     candidates = [plan_of(config, channel) for channel in config.channels.values() if channel.enabled]
     plans = [candidate.plan for candidate in candidates]
@@ -23,11 +24,8 @@ def share_warnings(config: Config) -> list[str]:
     if len(own) <= MOST_ROWS:
         return overcommitted(plans, sorted(own, key=lambda entry: entry[1].sku))
     # Some of them would be worse than none: what another channel is given of the same SKU would be missing.
-    return [
-        *overcommitted(plans),
-        f"more than {MOST_ROWS:,} single SKUs have shares of their own, which were not added up: let patterns"
-        " say them where that is possible",
-    ]
+    many = f"more than {MOST_ROWS:,} single SKUs have shares of their own, which were not added up"
+    return [*overcommitted(plans), f"{many}: let patterns say them where that is possible"]
 
 
 def _own(candidates: list[Candidate]) -> Iterator[tuple[str, RuleRow]]:
