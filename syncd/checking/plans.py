@@ -60,10 +60,6 @@ def _problems(candidate: Candidate) -> tuple[list[str], int]:
 
 def _shares(config: Config) -> Iterator[Finding]:
     """Only notes: who sells seldom on one of them may want it so."""
-    for one in share_warnings(config):
-        yield note(
-            Kind.SHARES_BEYOND_STOCK,
-            "rules",
-            one,
-            "lower a share until they add up to 100 %, unless you mean to sell the same unit twice at times",
-        )
+    for warning in share_warnings(config):
+        what, _, remedy = warning.rpartition(": ")
+        yield note(Kind.SHARES_BEYOND_STOCK, "rules", what, f"{remedy}, or leave it if that is meant")
