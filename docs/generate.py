@@ -27,6 +27,7 @@ TYPES = {
     "Share": "share",
     "GuardShare": 'share, or `"off"`',
     "LocalPath": "path",
+    "Location": "text",
     "Texts": "text, or a list of texts",
     "Schedule": 'time of day, cron expression, or `""`',
     "Secret": "secret",

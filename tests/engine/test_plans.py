@@ -13,7 +13,9 @@ from connectors.memory import MemoryMarketplace, plugin_for
 from connectors.sandbox import Sandbox
 
 RULES = '[rules]\nfile = "rules.csv"\n'
-TWO_SHOPS = '[channels.first]\nconnector = "memory"\n\n[channels.second]\nconnector = "other"\nshop = "second"\n'
+TWO_SHOPS = (
+    '[channels.first]\nconnector = "memory"\n\n[channels.second]\nconnector = "other"\nshop = "second"\n'
+)
 ALL_OFF = '[rules.guard]\nmax_missing = "off"\nmax_zeroed = "off"\nmax_drop = "off"\n'
 
 

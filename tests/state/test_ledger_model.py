@@ -14,13 +14,14 @@ from typing import NamedTuple
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from planned import follow_plan
 
 from state import reports
 from state.by_sku import CALLED
 from state.database import Database
 from state.ledger import Ledger, next_wait
 from state.planning import Planning
-from state.plans import ChannelPlan
+from state.plans import ChannelPlan, ListedRow, PlanRows
 from state.records import After, PushEnd, Refusal, Risk, Settlement
 from state.registry import Registry
 from state.staging import StockChange
@@ -319,17 +320,13 @@ class LedgerMachine(RuleBasedStateMachine):
     def a_channel_is_planned_anew(self, channel, sku_of, paused):
         """Its SKUs are called otherwise from now on, or left alone, or not any more."""
         self.mappings[channel].sku_of, self.mappings[channel].paused = sku_of, paused
-        with self.database.write() as connection:
-            connection.exec_driver_sql("DELETE FROM listed WHERE channel_id = ?", (channel,))
-            for identifier, sku in sku_of.items():
-                connection.exec_driver_sql(
-                    "INSERT INTO listed VALUES (?, ?, '', ?, '')", (channel, sku, identifier)
-                )
         self.plan_anew(channel)
 
     def plan_anew(self, channel: int) -> None:
         """What it does not sell is forgotten, but for what is in flight."""
-        list(self.book.plan_anew(channel, self.now))
+        listed = [ListedRow(sku, "", name, "") for name, sku in self.mappings[channel].sku_of.items()]
+        planning = self.book.plannings[channel]
+        follow_plan(self.database, self.book, planning, PlanRows(listed=listed), now=self.now)
         self.want(channel)
         right = self.wanted(channel)
         self.listings[channel] = {

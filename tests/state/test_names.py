@@ -56,8 +56,6 @@ def test_each_listing_of_a_sku_is_explained_with_its_own_attempts_and_failure(sh
 
 
 def test_where_nothing_is_listed_all_that_was_sent_there_is_told(shop):
-    shop.call("A", ONE)
-    list(shop.book.plan_anew(shop.channel, 30))
     with shop.database.write() as connection:
         connection.exec_driver_sql("DELETE FROM listing WHERE sku = 'A'")
 

@@ -336,14 +336,7 @@ class Replanning(RuleBasedStateMachine):
             told = difference(says(self.begun), says(after, but=flying))
             assert {key: getattr(comparison, key) for key in told} == told
         if self.undisturbed:
-            for key in self.begun.keys() & after.keys():
-                before, now = self.begun[key], after[key]
-                if before.refusal is not None or before.not_before is not None:
-                    continue  # an edit of the configuration wakes what waits
-                if (before.desired, before.paused) == (now.desired, now.paused) and before.sku == now.sku:
-                    assert before == now, "an edit that does not concern a listing changed it"
-                if not before.changed and before.desired == now.desired:
-                    assert not now.changed
+            self.check_unconcerned(after)
         kept = self.begun.keys() & self.promised.keys()
         if not self.handed_over:
             for key in kept:
@@ -352,6 +345,16 @@ class Replanning(RuleBasedStateMachine):
             # It may have been forgotten, and made again for stock that came meanwhile.
             if after[key].confirmed is None:
                 self.confirmed.pop((name, *key), None)
+
+    def check_unconcerned(self, after):
+        for key in self.begun.keys() & after.keys():
+            before, now = self.begun[key], after[key]
+            if before.refusal is not None or before.not_before is not None:
+                continue  # an edit of the configuration wakes what waits
+            if (before.desired, before.paused) == (now.desired, now.paused) and before.sku == now.sku:
+                assert before == now, "an edit that does not concern a listing changed it"
+            if not before.changed and before.desired == now.desired:
+                assert not now.changed
 
     @invariant()
     def the_ledger_says_what_planning_from_nothing_says(self):

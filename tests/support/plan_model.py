@@ -257,6 +257,4 @@ def _no_nests(rows: dict[tuple[str, str], int]) -> dict[tuple[str, str], int]:
 bundle_rows = st.dictionaries(
     st.tuples(st.sampled_from(SKUS), st.sampled_from(SKUS)), st.integers(1, 4), max_size=4
 ).map(_no_nests)
-wishes = st.builds(
-    Wish, plan=plans, stock=stocks, rules=own_rules, listed=listed_rows, bundles=bundle_rows
-)
+wishes = st.builds(Wish, plan=plans, stock=stocks, rules=own_rules, listed=listed_rows, bundles=bundle_rows)
