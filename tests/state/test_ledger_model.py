@@ -135,6 +135,7 @@ class Listing:
 
     def want(self, one: Wanted) -> None:
         if one.sku != self.sku:
+            self.uncertain = self.uncertain or self.refusal is Refusal.NOT_LISTED
             self.refusal = self.not_before = None
             self.failures = 0
         elif one.quantity != self.desired and self.refusal != Refusal.NOT_LISTED:

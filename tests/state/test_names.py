@@ -1,6 +1,7 @@
 """One SKU under several names, as people ask about it; a listing that stands for another SKU than before."""
 
 import pytest
+from planned import follow_plan
 
 from state.database import Reader
 from state.explaining import ListingState, read_sku, state_of
@@ -8,6 +9,7 @@ from state.failure_search import find_failures
 from state.figures import failed_listings
 from state.history import History, Span
 from state.housekeeping import forget_pushes
+from state.plans import ListedRow, PlanRows
 from state.preview import largest_changes
 from state.records import After, PushEnd, Refusal, Settlement
 from state.reports import failures
@@ -131,6 +133,43 @@ def test_a_failure_follows_its_listing_to_another_sku_with_the_attempt_that_tell
         found = {(row.sku, row.identifier) for row in find_failures(connection, text="B").rows}
     assert told[OTHER] == ("B", "first")
     assert ("B", OTHER) in found
+
+
+def follow(shop, now, **names):
+    """Let the channel follow a plan by which the SKUs are called so, one name each."""
+    listed = [ListedRow(sku, "", name, "") for sku, name in names.items()]
+    follow_plan(shop.database, shop.book, shop.book.plannings[shop.channel], PlanRows(listed=listed), now=now)
+
+
+def test_of_a_listing_that_is_forgotten_no_failure_is_left_whatever_sku_it_was_of(shop):
+    follow(shop, 30, B=OTHER)
+    follow(shop, 31)
+    follow(shop, 32, A=OTHER)
+
+    with shop.database.read() as connection:
+        assert OTHER not in {row.identifier for row in failures(connection)}
+
+
+def test_a_marketplace_that_did_not_know_a_listing_is_asked_again_once_it_stands_for_another_sku(shop):
+    """What it confirmed before it did not know it says nothing any more."""
+    shop.stock(30, A=8)
+    shop.push(31, After.UNTOUCHED, refusal=Refusal.NOT_LISTED, charged=True)
+    shop.stock(32, B=5)
+    follow(shop, 33, B=ONE)
+
+    found = record_of(shop, "B").listings[ONE, ""]
+
+    assert (found.desired, found.confirmed) == (5, 5)
+    assert state_of(found, held=False, now=40) is ListingState.DUE
+
+
+def test_a_pause_that_ends_does_not_count_as_waiting(shop):
+    shop.paused = {"A"}
+    shop.stock(30, A=0)
+    shop.paused = set()
+    shop.stock(5_000, A=0)
+
+    assert record_of(shop, "A").listings[ONE, ""].changed_at == 5_000
 
 
 def test_of_what_fails_the_newest_attempt_by_that_name_is_kept(shop):
