@@ -27,6 +27,7 @@ TYPES = {
     "Share": "share",
     "GuardShare": 'share, or `"off"`',
     "LocalPath": "path",
+    "Location": "text",
     "Texts": "text, or a list of texts",
     "Schedule": 'time of day, cron expression, or `""`',
     "Secret": "secret",
@@ -67,10 +68,12 @@ def tables() -> Iterator[tuple[str, type[BaseModel], str]]:
     yield "[sources.NAME.guard]", model.GuardConfig, ""
     yield "[sources.NAME]", model.SqliteSource, '`type = "sqlite"`.'
     yield "[channels.NAME]", model.ChannelTable, ""
+    yield "[channels.NAME.listings]", model.ListingsConfig, ""
     yield "[channels.NAME.limits]", model.LimitsTable, ""
     yield "[channels.NAME.rules]", model.RulesConfig, ""
     for name in sorted(installed()):
         yield "[channels.NAME]", load_plugin(name).settings, f'`connector = "{name}"`.'
+    yield "[bundles]", model.BundlesConfig, ""
     yield "[reconcile]", model.ReconcileConfig, ""
 
 

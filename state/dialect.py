@@ -26,6 +26,8 @@ RENAMED_INDEX = "INDEXED BY listing_renamed"
 ZEROED_INDEX = "INDEXED BY stock_zeroed"
 MISSING_INDEX = "INDEXED BY stock_missing"
 BY_LISTING_INDEX = "INDEXED BY attempt_by_listing"
+BY_IDENTIFIER_INDEX = "INDEXED BY listed_by_identifier"
+BY_COMPONENT_INDEX = "INDEXED BY bundle_by_component"
 PAST_BY_SKU_INDEX = "INDEXED BY past_level_by_sku"
 BY_ROWID = "NOT INDEXED"
 

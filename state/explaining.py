@@ -1,6 +1,6 @@
 """What is remembered of one SKU: stock levels, listings, attempts. Each is found through an index."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -9,8 +9,10 @@ from sqlalchemy import Connection
 from state import reports
 from state.by_sku import CALLED, of_skus, these_skus
 from state.database import Reader
+from state.followed_plans import Decide, FollowedPlan, followed_plan
 from state.nearest import nearest_skus
 from state.past_levels import LINE, PastLevel, past_levels
+from state.plan_standing import CONCERNS_PRESENT, HeldPlan, RefusedPlan, held_plans, refused_plans
 from state.records import Refusal, Risk
 from state.reports import ChannelRow
 
@@ -131,15 +133,25 @@ class _Extent:
 class ChannelRecord:
     """What is remembered of one SKU on one channel.
 
-    `planned`: all its listings follow one plan, none is being applied. `warehouse_holds`: code, message and
-    since when, by warehouse. `attempts`: of each listing; where a warehouse has none, all of the SKU there.
+    `followed` None = it follows no plan yet. `held`, `refused`: what is configured
+    instead, where it is. `warehouse_holds`: code, message and
+    since when, by warehouse. `attempts`: of each listing that there is or should be; where a warehouse has
+    none, all of the SKU there.
     """
 
     channel: ChannelRow
-    planned: bool
+    followed: FollowedPlan | None
     warehouse_holds: dict[str, tuple[str, str, int]]
     listings: dict[Place, ListingRow]
     attempts: dict[Place, list[AttemptRow]]
+    held: HeldPlan | None = None
+    refused: RefusedPlan | None = None
+
+    @property
+    def knows_it(self) -> bool:
+        """Whether anything of the channel names the SKU."""
+        named = self.followed is not None and self.followed.names_it
+        return named or bool(self.listings) or any(self.attempts.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,9 +165,8 @@ class SkuRecord:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nobody knows the SKU: no source, no listing, no attempt that is remembered."""
-        on_channels = any(one.listings or any(one.attempts.values()) for one in self.channels.values())
-        return not self.levels and not on_channels
+        """Whether nobody knows the SKU: no source, no plan, no listing, no attempt that is remembered."""
+        return not self.levels and not any(one.knows_it for one in self.channels.values())
 
 
 def state_of(listing: ListingRow, *, held: bool, now: int) -> ListingState:
@@ -177,25 +188,31 @@ def state_of(listing: ListingRow, *, held: bool, now: int) -> ListingState:
 def read_sku(
     reader: Reader,
     sku: str,
-    places: Mapping[str, Sequence[str]],
+    names: Collection[str],
     attempts: int,
     *,
+    decide: Decide,
     past: int = 5,
     since: int = 0,
 ) -> SkuRecord:
     """Read what is remembered of a SKU, as of one instant.
 
-    `places`: the warehouses of each channel asked about, by its name; `attempts`: so many of the latest of
-    each listing; `past`: so many of the latest values that each stock level had before; of both, none that
-    ended before `since` (ms since the epoch).
+    `names` of the channels asked about; `attempts`: so many of the latest of each listing; `past`: so many of
+    the latest values that each stock level had before; of both, none that ended before `since` (ms since the
+    epoch). `decide` is what makes plans decide.
     """
     extent = _Extent(attempts, past, since)
     with reader.read() as connection:
         levels = _levels(connection, sku, extent)
+        held, refused = held_plans(connection), refused_plans(connection)
         channels = {
-            row.name: _channel(connection, row, sku, places[row.name], extent)
+            row.name: replace(
+                _channel(connection, row, sku, decide, extent),
+                held=held.get(row.name),
+                refused=refused.get(row.name),
+            )
             for row in reports.channels(connection)
-            if row.name in places
+            if row.name in names
         }
         record = SkuRecord(levels, _held_imports(connection), channels, [])
         if not record.is_empty:
@@ -204,17 +221,21 @@ def read_sku(
 
 
 def _channel(
-    connection: Connection, channel: ChannelRow, sku: str, warehouses: Sequence[str], extent: _Extent
+    connection: Connection, channel: ChannelRow, sku: str, decide: Decide, extent: _Extent
 ) -> ChannelRecord:
+    followed = followed_plan(connection, channel, sku, decide)
     listings = _listings(connection, channel.id, sku)
-    there = {warehouse for _, warehouse in listings}
-    attempts = {place: _attempts(connection, channel.id, sku, place, extent) for place in listings}
-    for warehouse in warehouses:
+    places: list[Place] = sorted(
+        {*listings, *(() if followed is None else followed.basis.wanted)}, key=lambda place: place[::-1]
+    )
+    attempts = {place: _attempts(connection, channel.id, sku, place, extent) for place in places}
+    there = {warehouse for _, warehouse in places}
+    for warehouse in () if followed is None else followed.plan.warehouses:
         if warehouse not in there:
             attempts[sku, warehouse] = _attempts(connection, channel.id, sku, (None, warehouse), extent)
     return ChannelRecord(
         channel,
-        _is_planned(connection, channel.id),
+        followed,
         {
             warehouse: (code, message, since)
             for warehouse, code, message, since in reports.warehouse_holds(connection, channel.id)
@@ -290,15 +311,9 @@ def _attempts(
     return [AttemptRow(*row) for row in rows]
 
 
-def _is_planned(connection: Connection, channel_id: int) -> bool:
-    return bool(
-        connection.exec_driver_sql("SELECT planned FROM channel WHERE id = ?", (channel_id,)).scalar()
-    )
-
-
 def _held_imports(connection: Connection) -> list[HeldImport]:
     rows = connection.exec_driver_sql(
         "SELECT s.name, i.id, i.name FROM source s JOIN import i ON i.source_id = s.id AND i.state = 'held'"
-        " WHERE s.active ORDER BY s.name, i.id"
+        f" WHERE {CONCERNS_PRESENT} ORDER BY s.name, i.id"
     )
     return [HeldImport(*row) for row in rows]

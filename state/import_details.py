@@ -5,6 +5,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
+from state.plan_standing import CONCERNS_PRESENT, PLAN, PLAN_OF
+
 COUNTS: Final = (
     "known", "new", "up", "down", "zeroed", "missing", "newly_missing", "units_before", "units_after",
     "decreased",
@@ -44,6 +46,16 @@ class ImportDetail:
     units_after: int
     decreased: int
 
+    @property
+    def is_plan(self) -> bool:
+        """Whether it is an edit of what a channel shows: its figures count listings, and no stock levels."""
+        return self.contents == PLAN
+
+    @property
+    def channel(self) -> str:
+        """The channel whose plan was edited; "" where none was."""
+        return self.source.removeprefix(PLAN_OF) if self.is_plan else ""
+
 
 @dataclass(frozen=True, slots=True)
 class LargeChange:
@@ -73,7 +85,7 @@ def import_detail(connection: Connection, import_id: int) -> ImportDetail | None
 def held_details(connection: Connection, limit: int = 20) -> list[ImportDetail]:
     """List the imports that wait for a person, newest first."""
     rows = connection.exec_driver_sql(
-        f"{_DETAIL} WHERE i.state = 'held' AND s.active ORDER BY i.id DESC LIMIT ?", (limit,)
+        f"{_DETAIL} WHERE i.state = 'held' AND {CONCERNS_PRESENT} ORDER BY i.id DESC LIMIT ?", (limit,)
     )
     return [ImportDetail(*row) for row in rows]
 
@@ -95,3 +107,14 @@ def effect_of(connection: Connection, import_id: int) -> dict[str, Any]:
     detail = import_detail(connection, import_id)
     counts = {} if detail is None else {key: getattr(detail, key) for key in COUNTS}
     return {**counts, "largest": [asdict(change) for change in largest_changes(connection, import_id)]}
+
+
+def newest_notes(connection: Connection, words: str) -> list[tuple[str, int, str]]:
+    """Give source, id and notes of each configured source's newest import, if `words` are in its notes."""
+    rows = connection.exec_driver_sql(
+        "SELECT s.name, i.id, i.notes FROM source s JOIN import i ON i.id ="
+        " (SELECT max(id) FROM import WHERE source_id = s.id)"
+        " WHERE s.active AND instr(i.notes, ?) ORDER BY s.name",
+        (words,),
+    )
+    return [(source, import_id, notes) for source, import_id, notes in rows.fetchall()]

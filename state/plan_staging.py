@@ -173,7 +173,7 @@ class PlanStaging:
 
     def _note_changed(self, outlook: Outlook) -> None:
         self._connection.executemany(
-            "INSERT INTO wanted VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            f"INSERT INTO wanted VALUES ({', '.join('?' * len(Wanted._fields))}, ?)",
             [(*one, _danger(one.before, one.desired)) for one in outlook.wanted],
         )
         self._connection.executemany("INSERT INTO unwanted VALUES (?, ?, ?, ?, ?)", outlook.unwanted)

@@ -11,6 +11,8 @@ from state.database import Database
 
 PLAN_OF: Final = "plan of "
 """Before the channel's name: what the records of edits name as their source. No source can be called so."""
+PLAN: Final = "plan"
+"""What the contents of such a record are called."""
 CONCERNS_PRESENT: Final = (
     f"(s.active OR EXISTS (SELECT 1 FROM channel c WHERE c.active AND s.name = '{PLAN_OF}' || c.name))"
 )

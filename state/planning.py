@@ -27,7 +27,10 @@ Decision = Callable[[str, Mapping[str, int], Sequence[RuleRow]], Iterable[tuple[
 
 
 class Wanted(NamedTuple):
-    """A listing as it should be. `before` is None where there is none yet; `paused` as a number."""
+    """A listing as it should be. `before` is None where there is none yet; flags are numbers.
+
+    `taken_over`: it has shown another SKU until now.
+    """
 
     identifier: str
     warehouse: str
@@ -36,6 +39,7 @@ class Wanted(NamedTuple):
     paused: int
     before: int | None
     was_paused: int
+    taken_over: int
 
 
 class Unwanted(NamedTuple):
@@ -46,6 +50,17 @@ class Unwanted(NamedTuple):
     sku: str
     desired: int
     may_show: int
+
+
+class Basis(NamedTuple):
+    """What one SKU's listings follow from. `stock` by warehouse; `rules`: its own.
+
+    `wanted`: quantity and pause of each listing that it should have, by identifier and warehouse.
+    """
+
+    stock: dict[str, int]
+    rules: list[RuleRow]
+    wanted: dict[tuple[str, str], tuple[int, bool]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,17 +113,28 @@ class Planning:
         for key, (sku, desired, paused) in wanted.items():
             known = there.get(key) or elsewhere.get(key)
             if known is None:
-                changes.append(Wanted(*key, sku, desired, paused, None, 0))
+                changes.append(Wanted(*key, sku, desired, paused, None, 0, 0))
             elif known[:3] != (sku, desired, paused):
-                changes.append(Wanted(*key, sku, desired, paused, known[1], known[2]))
+                taken_over = int(known[0] != sku)
+                changes.append(Wanted(*key, sku, desired, paused, known[1], known[2], taken_over))
         gone = {key: listing for key, listing in there.items() if key not in wanted}
-        taken_over = self._taken_over(run, gone) if gone else set()
+        inherited = self._inherited(run, gone) if gone else set()
         unwanted = [
             Unwanted(*key, sku, desired, may_show)
             for key, (sku, desired, _, may_show) in gone.items()
-            if key not in taken_over
+            if key not in inherited
         ]
         return Outlook(changes, unwanted)
+
+    def basis(self, run: Run, sku: str) -> Basis:
+        """Tell what one SKU's listings follow from, and what they should show: read as `outlook` reads it."""
+        scope = Scope.of([sku])
+        wanted = self._wanted(run, scope)
+        return Basis(
+            self._stock(run, scope).get(sku, {}),
+            self._own_rules(run, scope).get(sku, []),
+            {key: (desired, bool(paused)) for key, (_, desired, paused) in wanted.items()},
+        )
 
     def with_bundles(self, run: Run, skus: Iterable[str]) -> set[str]:
         """Add the bundles that any of these SKUs is in."""
@@ -155,7 +181,7 @@ class Planning:
         """Add up the stock that the channel counts, by SKU and warehouse; of a bundle that of its parts."""
         totals: dict[str, dict[str, int]] = {}
         bundles = self._bundles(run, scope)
-        place, sources = self._place(), self.source_ids
+        place, sources = placing(self.plan), self.source_ids
         levels = run(
             f"SELECT sku, location, source_id, quantity FROM stock WHERE {scope.where('sku')}",
             scope.parameters,
@@ -175,15 +201,6 @@ class Planning:
                     of_bundle = totals.setdefault(bundle, {})
                     of_bundle[warehouse] = of_bundle.get(warehouse, 0) + quantity
         return totals
-
-    def _place(self) -> Callable[[str], str | None]:
-        """Give what tells the warehouse of a location; None where it is not sold on this channel."""
-        if self.plan.locations is not None:
-            return self.plan.locations.get
-        counted = self.plan.counted
-        if counted is None:
-            return lambda _: ""
-        return dict.fromkeys(counted, "").get
 
     def _bundles(self, run: Run, scope: Scope) -> "dict[str, _Parts]":
         rows = run(
@@ -252,7 +269,7 @@ class Planning:
         ).fetchall()
         return {(row[0], row[1]): tuple(row[2:]) for row in rows}
 
-    def _taken_over(
+    def _inherited(
         self, run: Run, listings: Mapping[tuple[str, str], tuple[str, int, int, int]]
     ) -> set[tuple[str, str]]:
         """Find the listings that another SKU has by this plan, in whatever scope that is."""
@@ -263,6 +280,16 @@ class Planning:
         )
         heirs.update(sku for (sku,) in rows.fetchall())
         return listings.keys() & self._wanted(run, Scope.of(heirs)).keys() if heirs else set()
+
+
+def placing(plan: ChannelPlan) -> Callable[[str], str | None]:
+    """Give what tells the warehouse of a location; None where it is not sold on this channel."""
+    if plan.locations is not None:
+        return plan.locations.get
+    counted = plan.counted
+    if counted is None:
+        return lambda _: ""
+    return dict.fromkeys(counted, "").get
 
 
 class _Parts(NamedTuple):

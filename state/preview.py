@@ -37,6 +37,12 @@ class PlannedChange:
     """What the marketplace calls it, as `state.plans.encode` writes it."""
 
 
+def make_empty(path: Path) -> None:
+    """Make a database without any table, for what needs one to stand beside."""
+    with closing(dialect.connect(path, readonly=False)) as connection:
+        connection.execute("PRAGMA user_version")
+
+
 def copy_database(source: Path, target: Path) -> None:
     """Copy a state database as it is at one moment, beside whoever writes it; the copy holds all of it."""
     with (

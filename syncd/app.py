@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from state.database import Database, StateLocked
 from state.imports import Imports
 from state.ledger import Ledger
 from state.registry import Registry
+from state.relocation import relocate
 from state.stock import StockBook
 from syncd.clock import Clock
 from syncd.config.model import ChannelConfig, Config
@@ -21,7 +22,7 @@ from syncd.core.progress import Progress
 from syncd.delivery import LaneParts
 from syncd.errors import AlreadyRunning, StateBehind
 from syncd.feeds import Feed
-from syncd.intake import Blocking, IntakeParts
+from syncd.intake import IntakeParts
 from syncd.lane import Lane
 from syncd.lane_watch import LaneWatch
 from syncd.logs import get_logger
@@ -29,10 +30,13 @@ from syncd.made import make_feed, settling_ms, shared_pacers, source_terms
 from syncd.metrics.counting import Metrics
 from syncd.planner import Planner, PlannerParts
 from syncd.sources.rows import SourceUnreachable
+from syncd.threads import Blocking, in_thread
 from syncd.timekeeping import Timekeeping
 from syncd.vitals import Vitals
 
 MOST_NAMED = 5
+CATCH_UP_PATIENCE_SECONDS = 30.0
+"""So long a source may make no headway before it is met without what it has said meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,7 @@ class World:
 
     clock: Clock
     chance: Callable[[], float] = random.random
-    blocking: Blocking = asyncio.to_thread
+    blocking: Blocking = in_thread
     transport: httpx.AsyncBaseTransport | None = None
     state: Path | None = None
     rehearsal: bool = False
@@ -209,6 +213,7 @@ async def _assemble(app: App, config: Config, connectors: Connectors) -> None:
     """Put together all that follows from a configuration."""
     world, database, registry = app.world, app.database, app.registry
     source_ids = registry.register_sources(list(config.sources))
+    await _relocate(app, config, source_ids)
     in_force = {
         name: registry.register_channel(name, channel.account, world.clock.now())
         for name, channel in config.channels.items()
@@ -260,6 +265,22 @@ async def _assemble(app: App, config: Config, connectors: Connectors) -> None:
         _connect(app, connectors)
 
 
+async def _relocate(app: App, config: Config, source_ids: Mapping[str, int]) -> None:
+    """Let what sources said lie where they are configured to now; each channel plans anew if any moved."""
+    for name, source in config.sources.items():
+        moved = forgotten = 0
+        for slice_ in relocate(app.database, source_ids[name], source.location):
+            moved, forgotten = moved + slice_.moved, forgotten + slice_.forgotten
+            await asyncio.sleep(0)
+        if moved or forgotten:
+            reason = (
+                "`location` of the source is another: what is forgotten is unknown until it says it again"
+            )
+            get_logger("state").warning(
+                "levels_relocated", source=name, moved=moved, forgotten=forgotten, reason=reason
+            )
+
+
 async def _catch_up(app: App) -> None:
     """Bring a lost state, or an older copy, up to what the sources have said since; before any push.
 
@@ -268,7 +289,7 @@ async def _catch_up(app: App) -> None:
     missing = {}
     for name, feed in app.feeds.items():
         try:
-            await feed.catch_up()
+            await feed.catch_up(CATCH_UP_PATIENCE_SECONDS)
         except SourceUnreachable as trouble:
             missing[name] = str(trouble)
     if not missing:

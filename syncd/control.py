@@ -9,7 +9,7 @@ import os
 import socket
 import stat
 import struct
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -120,12 +120,16 @@ def _user_of(connection: socket.socket) -> str:
     return user_name(uid)
 
 
-def ask(path: Path, verb: str, parameters: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def ask(
+    path: Path, verb: str, parameters: dict[str, Any], patience: float | None = None
+) -> Iterator[dict[str, Any]]:
     """Ask the daemon at `path`; yield its progress lines, then `{"result": …}` as the last.
 
-    Raises `Refused` with the daemon's words where it says no, `DaemonGone` where it does not answer.
+    `patience`: so many seconds may it be silent; None = for ever. Raises `Refused` with the daemon's words
+    where it says no, `DaemonGone` where it does not answer.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(patience)
         try:
             connection.connect(str(path))
         except OSError as error:
@@ -134,7 +138,7 @@ def ask(path: Path, verb: str, parameters: dict[str, Any]) -> Iterator[dict[str,
             ) from None
         connection.sendall(_line({"verb": verb, "with": parameters}))
         with connection.makefile("rb") as answers:
-            for line in answers:
+            for line in _lines_of(answers):
                 answer = json.loads(line)
                 if "error" in answer:
                     raise _refusal(answer)
@@ -142,6 +146,13 @@ def ask(path: Path, verb: str, parameters: dict[str, Any]) -> Iterator[dict[str,
                 if "result" in answer:
                     return
     raise DaemonGone("the daemon ended before it was done: see its log")
+
+
+def _lines_of(answers: Iterable[bytes]) -> Iterator[bytes]:
+    try:
+        yield from answers
+    except TimeoutError:
+        raise DaemonGone("the daemon is silent: see its log") from None
 
 
 def _refusal(answer: dict[str, Any]) -> Refused:

@@ -1,6 +1,7 @@
 """Why each channel shows what it shows of one SKU, as plain values: what `syncd why --json` prints."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from state.explaining import (
@@ -13,39 +14,74 @@ from state.explaining import (
     SkuRecord,
     state_of,
 )
+from state.followed_plans import FollowedPlan
 from state.past_levels import PastLevel
-from state.plans import ChannelPlan
-from state.records import MAX_QUANTITY
 from syncd.config.model import ChannelConfig, Config
-from syncd.config.rules import RulesConfig, channel_rules
-from syncd.core.rules import Cascade, Rules
 from syncd.naming import identifier_as_json
+from syncd.plan_edits import edit_of
+from syncd.plan_steps import (
+    arithmetic,
+    bundle_as_json,
+    bundles_as_json,
+    left_out,
+    listed_by,
+    rules_as_json,
+    shown_of,
+    steps_as_json,
+    unlisted,
+    warehouse_of,
+)
 from syncd.times import rfc3339
 
-WHOLE_SHOP = ("",)
-_PER_PERCENT = 10_000
-_MILLION = 1_000_000
 
+@dataclass(frozen=True, slots=True)
+class _View:
+    """One channel, with what is remembered of one SKU there; `edit` of its plan that is not in force."""
 
-def warehouses_of(channel: ChannelConfig) -> tuple[str, ...]:
-    """List the warehouses that a channel's listings can be in."""
-    return WHOLE_SHOP if channel.warehouses is None else tuple(dict.fromkeys(channel.warehouses.values()))
+    channel: ChannelConfig
+    record: ChannelRecord | None
+    sku: str
+    levels: Sequence[LevelRow]
+    edit: dict[str, Any] | None
+    now: int
+
+    @property
+    def followed(self) -> FollowedPlan | None:
+        """The plan in force."""
+        return None if self.record is None else self.record.followed
+
+    @property
+    def places(self) -> list[Place]:
+        """Where there are listings, or could be."""
+        return [(self.sku, "")] if self.record is None else list(self.record.attempts) or [(self.sku, "")]
 
 
 def explanation_of(
-    config: Config, record: SkuRecord, sku: str, names: Sequence[str], now: int
+    config: Config,
+    record: SkuRecord,
+    sku: str,
+    names: Sequence[str],
+    now: int,
+    *,
+    reloaded: bool = True,
 ) -> dict[str, Any]:
-    """Tell what follows from what, from the sources to the marketplaces' answers, on the channels named."""
+    """Tell what follows from what, from the sources to the marketplaces' answers, on the channels named.
+
+    What is told is the plan in force; where another one is configured, that is told too.
+    `reloaded`: see `edit_of`.
+    """
+    channels = {}
+    for name in names:
+        channel, on_channel = config.channels[name], record.channels.get(name)
+        edit = edit_of(config, channel, on_channel, sku, reloaded=reloaded)
+        channels[name] = _channel(_View(channel, on_channel, sku, record.levels, edit, now))
     return {
         "sku": sku,
         "levels": [_level(level) for level in record.levels],
         "held_imports": [
             {"source": held.source, "id": held.id, "name": held.name} for held in record.held_imports
         ],
-        "channels": {
-            name: _channel(config.channels[name], sku, record.channels.get(name), record.levels, now)
-            for name in names
-        },
+        "channels": channels,
         "nearest": record.nearest,
     }
 
@@ -79,110 +115,68 @@ def _past(past: PastLevel) -> dict[str, Any]:
     }
 
 
-def _channel(
-    channel: ChannelConfig, sku: str, record: ChannelRecord | None, levels: Sequence[LevelRow], now: int
-) -> dict[str, Any]:
-    nowhere = [(sku, warehouse) for warehouse in warehouses_of(channel)]
-    places = nowhere if record is None else list(record.attempts)
+def _channel(view: _View) -> dict[str, Any]:
+    record, followed = view.record, view.followed
     row = None if record is None else record.channel
-    paused = None if row is None or (row.paused_until or 0) <= now else row.paused_until
+    paused = None if row is None or (row.paused_until or 0) <= view.now else row.paused_until
     hold = None
     if row is not None and row.held_at is not None:
         hold = {"since": _time(row.held_at), "code": row.hold_code, "message": row.hold_message}
     return {
-        "enabled": channel.enabled,
-        "asynchronous": channel.plugin.capabilities.asynchronous,
+        "enabled": view.channel.enabled,
+        "asynchronous": view.channel.plugin.capabilities.asynchronous,
         "hold": hold,
         "paused_until": _time(paused),
-        "rules": {
-            "safety_stock": _rules(channel).safety_stock,
-            "share": _percent(_rules(channel).share_ppm),
-            "max_shown": _rules(channel).max_shown,
-        },
+        "rules": rules_as_json(followed),
         "not_sold": [
             {"source": level.source, "location": level.location, "quantity": level.quantity, "because": why}
-            for level in levels
-            if (why := _left_out(channel, level)) is not None
+            for level in view.levels
+            if followed is not None and (why := left_out(followed, level)) is not None
         ],
-        "listings": [
-            {"identifier": identifier_as_json(sku, place[0]), **_place(channel, record, place, levels, now)}
-            for place in places
-        ],
+        "listings": [_place(view, place) for place in view.places],
+        "edit": view.edit,
+        "unlisted": [] if followed is None else list(unlisted(followed)),
+        "bundle": None if followed is None else bundle_as_json(followed),
+        **({"in_bundles": [], "in_bundles_count": 0} if followed is None else bundles_as_json(followed)),
     }
 
 
-def _place(
-    channel: ChannelConfig,
-    record: ChannelRecord | None,
-    place: Place,
-    levels: Sequence[LevelRow],
-    now: int,
-) -> dict[str, Any]:
+def _place(view: _View, place: Place) -> dict[str, Any]:
     """Tell all of one listing: what it has, what it should show, what was said to the marketplace."""
-    warehouse = place[1]
-    stock = _stock(channel, [level for level in levels if _warehouse_of(channel, level) == warehouse])
+    identifier, warehouse = place
+    followed, record = view.followed, view.record
+    counting = (
+        []
+        if followed is None
+        else [level for level in view.levels if warehouse_of(followed, level) == warehouse]
+    )
+    shown = None if followed is None else shown_of(followed, view.sku, warehouse)
+    wanted = None if followed is None else followed.basis.wanted.get(place)
+    computed = None if wanted is None else wanted[0]
     listing = None if record is None else record.listings.get(place)
-    planned = record is None or record.planned
     return {
         "warehouse": warehouse,
-        **stock,
-        "plan": _plan(stock["computed"], None if listing is None else listing.desired, planned=planned),
-        **_listing(channel, record, place, now),
-    }
-
-
-def _plan(computed: int | None, desired: int | None, *, planned: bool) -> str:
-    """Tell whether the ledger follows the configuration, which a daemon reads when it starts."""
-    if computed == desired:
-        return "in_effect"
-    return "not_in_effect" if planned else "being_applied"
-
-
-def _left_out(channel: ChannelConfig, level: LevelRow) -> str | None:
-    """Tell why a stock level does not count on a channel; None where it does."""
-    if not level.active or level.source not in channel.sources:
-        return "source"
-    return None if channel.warehouses is None or level.location in channel.warehouses else "location"
-
-
-def _warehouse_of(channel: ChannelConfig, level: LevelRow) -> str | None:
-    """Tell the warehouse that shows a stock level; None where none does."""
-    if _left_out(channel, level) is not None:
-        return None
-    return "" if channel.warehouses is None else channel.warehouses[level.location]
-
-
-def _stock(channel: ChannelConfig, counting: Sequence[LevelRow]) -> dict[str, Any]:
-    """Give the stock of one warehouse and what the rules make of it; without a stock level there is none."""
-    stock = sum(level.quantity for level in counting) if counting else None
-    return {
+        "identifier": identifier_as_json(view.sku, identifier),
         "levels": [
             {"source": level.source, "location": level.location, "quantity": level.quantity}
             for level in counting
         ],
-        "stock": stock,
-        "arithmetic": None if stock is None else arithmetic(_rules(channel), stock),
-        "computed": None if stock is None else _computed(_rules(channel), stock),
+        "stock": None if shown is None else shown.stock,
+        "arithmetic": None if shown is None else arithmetic(shown),
+        "computed": computed,
+        "plan": _plan(computed, None if listing is None else listing.desired, view.edit),
+        **_listing(view.channel, record, place, view.now),
+        **steps_as_json(shown),
+        "listed_by": None if followed is None else listed_by(followed, place),
     }
 
 
-def _rules(channel: ChannelConfig) -> Rules:
-    layers = channel_rules(RulesConfig(), channel.rules, channel.name)
-    return Cascade(ChannelPlan(channel.name, "", (), rules=layers)).of("", "", ())
-
-
-def _computed(rules: Rules, stock: int) -> int:
-    most = MAX_QUANTITY if rules.max_shown is None else rules.max_shown
-    return min(most, max(stock - rules.safety_stock, 0) * rules.share_ppm // _MILLION)
-
-
-def arithmetic(rules: Rules, stock: int) -> str:
-    """Write out what the rules make of a stock: `min(10, floor((15 - 2) x 80%)) = 10`."""
-    text = f"floor(({stock} - {rules.safety_stock}) x {_percent(rules.share_ppm)})"
-    if rules.max_shown is not None:
-        text = f"min({rules.max_shown}, {text})"
-    below = " (never below 0)" if stock < rules.safety_stock else ""
-    return f"{text} = {_computed(rules, stock)}{below}"
+def _plan(computed: int | None, desired: int | None, edit: dict[str, Any] | None) -> str:
+    """Tell whether a listing follows what is configured. What a mere reload may bring is not known."""
+    state = None if edit is None else edit["state"]
+    if state in {None, "being_applied", "not_reloaded"} and computed == desired:
+        return "in_effect"
+    return "being_applied" if state == "being_applied" else "not_in_effect"
 
 
 def _listing(channel: ChannelConfig, record: ChannelRecord | None, place: Place, now: int) -> dict[str, Any]:
@@ -252,10 +246,6 @@ def _attempt(attempt: AttemptRow) -> dict[str, Any]:
         "batch_id": attempt.batch_id,
         "changed_at": _time(attempt.changed_at),
     }
-
-
-def _percent(share_ppm: int) -> str:
-    return f"{share_ppm / _PER_PERCENT:g}%"
 
 
 def _time(at: int | None) -> str | None:

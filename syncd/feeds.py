@@ -2,10 +2,10 @@
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TypeVar, final
+from typing import Any, TypeVar, final
 
 from state.records import ImportState
 from syncd.intake import Intake, IntakeParts, SourceTerms, Verdict
@@ -14,6 +14,13 @@ from syncd.sources.rows import SourceUnreachable
 
 T = TypeVar("T")
 NOTE_EVERY_MS = 60_000
+SILENT_SECONDS = 90.0
+"""Who waits for a source that makes no headway for so long waits no more. A query may take 60 s."""
+PATIENCE_STEP_SECONDS = 1.0
+STANDS_STILL = (
+    "reading it stands still: its folder or database does not answer (a network share that is gone, a disk"
+    " that fails?). Mend that; if it answers again and this stays, restart syncd"
+)
 
 
 class Feed(ABC):
@@ -28,8 +35,13 @@ class Feed(ABC):
         self._log = get_logger("feed").bind(source=terms.name)
         self._lock = asyncio.Lock()
         self._noted_at: int | None = None
+        self._at_work: asyncio.Future[Any] | None = None
+        self.mover = f"source {terms.name}"
+        """What it is called where headway is watched."""
         self.failure: str | None = None
         """Why the last look failed; None if it did not."""
+        self.stands_still = False
+        """Whether a look is under way that makes no headway."""
 
     @final
     async def look(self, *, thoroughly: bool = False) -> list[Verdict]:
@@ -48,32 +60,76 @@ class Feed(ABC):
             self._succeeded(verdicts)
             return verdicts
 
+    @final
+    async def look_patiently(self, *, thoroughly: bool = True) -> list[Verdict]:
+        """Look at the source, but wait no more once it is silent: it is noted as failing then."""
+        try:
+            return await self._unless_silent(self.look(thoroughly=thoroughly), SILENT_SECONDS)
+        except SourceUnreachable:
+            self.note_standstill(self._silence())
+            return []
+
+    async def _unless_silent(self, work: Coroutine[Any, Any, T], seconds: float) -> T:
+        """Do `work` as long as it makes headway; raise `SourceUnreachable` after so many seconds without."""
+        task = asyncio.create_task(work)
+        try:
+            while not (await asyncio.wait([task], timeout=PATIENCE_STEP_SECONDS))[0]:
+                if self._silence() > seconds:
+                    raise SourceUnreachable(STANDS_STILL)
+            return task.result()
+        finally:
+            task.cancel()
+
+    def _silence(self) -> float:
+        return self._parts.progress.silence(self.mover, self._parts.clock.monotonic())
+
+    def note_standstill(self, seconds: float | None) -> None:
+        """Note that the look under way makes no headway for so many seconds; None = it does."""
+        if seconds is not None and not self.stands_still:
+            since = self._parts.clock.now() - int(seconds * 1000)
+            self._parts.registry.source_failed(self.terms.source_id, STANDS_STILL, since)
+            self.failure = STANDS_STILL
+        self.stands_still = seconds is not None
+
     @contextmanager
     def _watched(self) -> Iterator[None]:
         """Let whoever watches expect headway while the source is looked at."""
-        name = f"source {self.terms.name}"
-        self._parts.progress.expect(name, self._parts.clock.monotonic(), 0.0)
+        self._parts.progress.expect(self.mover, self._parts.clock.monotonic(), 0.0, vital=False)
         try:
             with bound(source=self.terms.name):
                 yield
         finally:
-            self._parts.progress.rest(name)
+            self._parts.progress.rest(self.mover)
 
     async def _blocking(self, function: Callable[[], T]) -> T:
-        """Do what blocks in a thread; each piece of it that ends is headway."""
+        """Do what blocks in a thread, never two at a time; each piece of it that ends is headway.
+
+        One that a cancelled look has left behind is waited for first: it still works with the same files.
+        """
+        while self._at_work is not None and not self._at_work.done():
+            await asyncio.wait([self._at_work])
+        work = asyncio.ensure_future(self._really_blocking(function))
+        self._at_work = work
         try:
-            return await self._really_blocking(function)
+            return await asyncio.shield(work)
         finally:
-            self._parts.progress.moved(f"source {self.terms.name}", self._parts.clock.monotonic())
+            self._parts.progress.moved(self.mover, self._parts.clock.monotonic())
 
     @abstractmethod
     async def _look(self, *, thoroughly: bool) -> list[Verdict]: ...
 
     @final
-    async def catch_up(self) -> None:
-        """Read again what it has said before, because the state remembers less than that."""
-        with self._watched():
-            await self.reread()
+    async def catch_up(self, patience: float) -> None:
+        """Read again what it has said before, because the state remembers less than that.
+
+        Raises `SourceUnreachable` also where it makes no headway for `patience` seconds.
+        """
+        await self._unless_silent(self._reread(), patience)
+
+    async def _reread(self) -> None:
+        async with self._lock:
+            with self._watched():
+                await self.reread()
 
     async def reread(self) -> None:
         """Read again what it has said before, because the state remembers less than that."""
@@ -96,9 +152,10 @@ class Feed(ABC):
 
     @final
     async def aclose(self) -> None:
-        """Let go of the source, once a look that is under way has ended."""
+        """Let go of the source, once a look that is under way has ended; not under a thread left behind."""
         async with self._lock:
-            self._close()
+            if self._at_work is None or self._at_work.done():
+                self._close()
 
     def _close(self) -> None:
         return

@@ -13,6 +13,7 @@ from pathlib import Path
 from state import reports
 from state.database import Reader
 from state.figures import ChannelFigures, alerts_by_kind, channel_figures
+from state.plan_standing import held_plans, refused_plans
 from state.reports import SourceRow
 from syncd.app import App
 from syncd.config.model import Config, SourceConfig
@@ -23,7 +24,8 @@ from syncd.metrics.measures import Reading
 
 KINDS = (
     "channel_held", "warehouse_held", "import_held", "source_failing", "source_stale", "failures_many",
-    "sold_out_waiting", "channel_unreachable", "clock_off", "disk_low", "reload_refused", "state_lost",
+    "sold_out_waiting", "channel_unreachable", "clock_off", "disk_low", "reload_refused", "plan_refused",
+    "state_lost",
 )  # fmt: skip
 """Of alerts: see docs/alerts.md."""
 
@@ -66,6 +68,10 @@ def stored_readings(config: Config, path: Path, now: int) -> list[Reading]:
         warehouses = {name: configured_warehouses(one) for name, one in config.channels.items()}
         for name, channel in channel_figures(connection, warehouses, now).items():
             found += _channel(name, channel, enabled=config.channels[name].enabled, now=now)
+        held, refused = held_plans(connection), refused_plans(connection)
+        for name in config.channels:
+            found.append(Reading(measures.PLAN_HELD, (name,), float(name in held)))
+            found.append(Reading(measures.PLAN_REFUSED, (name,), float(name in refused)))
         alerts = alerts_by_kind(connection)
         found += [Reading(measures.ALERTS, (kind,), alerts[kind]) for kind in KINDS]
         said = {row.name: row for row in reports.sources_in_brief(connection)}

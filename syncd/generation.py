@@ -1,7 +1,7 @@
 """A generation: what runs by one configuration, from its first look to its last settled row."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -11,7 +11,7 @@ from state.database import DatabaseError
 from syncd.alerts.alerting import Alerting
 from syncd.app import App
 from syncd.config.model import DropSource
-from syncd.feeds import Feed
+from syncd.feeds import SILENT_SECONDS, Feed
 from syncd.housekeeping import Housekeeping
 from syncd.logs import get_logger, tell_withheld
 from syncd.planner import Planner
@@ -25,6 +25,7 @@ MARK_EVERY_SECONDS = 60.0
 PLAN_EVERY_SECONDS = 5.0
 HOUSEKEEPING_AT = "04:20"
 WATCH_ROOM_SECONDS = 60.0
+FIRST_LOOK_STEP_SECONDS = 1.0
 LOOK_FIRST_STEP_SECONDS = 1.0
 LONGEST_LOOK_FIRST_SECONDS = 60.0
 SCHEDULE = "the schedule"
@@ -86,17 +87,23 @@ class Generation:
         self._stop.set()
 
     async def finish_looks(self) -> None:
-        """End the looks, and what people asked for; they have a bound to finish in. Lanes go on meanwhile."""
+        """End the looks, and what people asked for; they have a bound to finish in. Lanes go on meanwhile.
+
+        What does not answer is not waited for.
+        """
         self._begin_no_look()
         feeds, planners = self._app.feeds.values(), self._app.planners.values()
-        idle = asyncio.gather(*(feed.idle() for feed in feeds), *(planner.idle() for planner in planners))
-        under_way: set[asyncio.Future[Any]] = {idle, *self._asked}
+        ends = [feed.idle() for feed in feeds if not feed.stands_still]
+        ends += [planner.idle() for planner in planners]
+        idle = [asyncio.ensure_future(end) for end in ends]
         try:
-            await asyncio.wait(under_way, timeout=FINISH_SECONDS)
+            if under_way := {*idle, *self._asked}:
+                await asyncio.wait(under_way, timeout=FINISH_SECONDS)
             await self._cut_off_looks()
-            await idle
+            await asyncio.gather(*(feed.idle() for feed in feeds), *(one.idle() for one in planners))
         finally:
-            idle.cancel()
+            for waiting in idle:
+                waiting.cancel()
 
     async def _cut_off_looks(self) -> None:
         await self._schedule.stop()
@@ -150,11 +157,25 @@ class Generation:
         return unharmed
 
     async def _first_look(self) -> None:
-        """Take in what waited for the start; then do what housekeeping was missed while nothing ran."""
+        """Take in what waited for the start; then do what housekeeping was missed while nothing ran.
+
+        A source that does not answer is not waited for.
+        """
         await self._unharmed(self._house.watch_room)()
-        await asyncio.gather(*(self.look(feed) for feed in self._app.feeds.values()))
-        self._app.vitals.looked = True
-        await self._unharmed(self._house.keep_if_missed)()
+        looks = {feed.mover: asyncio.ensure_future(self.look(feed)) for feed in self._app.feeds.values()}
+        try:
+            while not self._are_silent([name for name, look in looks.items() if not look.done()]):
+                await asyncio.wait(looks.values(), timeout=FIRST_LOOK_STEP_SECONDS)
+            self._app.vitals.looked = True
+            await self._unharmed(self._house.keep_if_missed)()
+            await asyncio.gather(*looks.values())
+        finally:
+            for look in looks.values():
+                look.cancel()
+
+    def _are_silent(self, sources: Iterable[str]) -> bool:
+        now = self._app.world.clock.monotonic()
+        return all(self._app.progress.silence(name, now) > SILENT_SECONDS for name in sources)
 
     async def look(self, feed: Feed) -> None:
         """Look at a source. A fault of ours costs this source only; one of the state database all."""
@@ -222,7 +243,8 @@ class Generation:
         async with asyncio.TaskGroup() as looks:
             async for path in folder_hints(feeds, self._stop):
                 feed = feeds[path]
-                looks.create_task(self._look_twice(feed, self._settle_seconds(feed.terms.name)))
+                if not feed.stands_still:
+                    looks.create_task(self._look_twice(feed, self._settle_seconds(feed.terms.name)))
 
     async def _look_twice(self, feed: Feed, settle: float | None) -> None:
         await self.look(feed)

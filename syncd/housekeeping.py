@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,6 +29,7 @@ DAY_MS = 24 * 3_600_000
 LITTLE_ROOM_BYTES = 256 * 1024 * 1024
 LITTLE_ROOM_SHARE = 20
 """Of a small disk, a twentieth is little."""
+LONGEST_DELETING_SECONDS = 60.0
 ENOUGH_FREE_BYTES = 16 * 1024 * 1024
 """So much free room inside the database lasts for a while, however full the disk is."""
 
@@ -160,7 +162,8 @@ class Housekeeping:
         database.truncate_wal()
         files = 0
         for feed in self._app.feeds.values():
-            files += await feed.delete_old()
+            with suppress(TimeoutError):  # a folder that does not answer; the rest goes another day
+                files += await asyncio.wait_for(feed.delete_old(), LONGEST_DELETING_SECONDS)
         note_kept(database, self._app.world.clock.now())
         return {"given_bytes": given, "files": files, "state_bytes": space_of(database).total}
 

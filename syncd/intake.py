@@ -5,10 +5,10 @@ transactions, the dangerous direction first. A crash between two of them resumes
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Protocol, TypeVar
 
 from state.database import Database
 from state.imports import Imports
@@ -24,19 +24,13 @@ from syncd.incoming import Incoming, SourceTerms, Verdict, is_cut_off_hold, reco
 from syncd.logs import get_logger
 from syncd.metrics.counting import Metrics
 from syncd.sources.rows import BadRow, ReadReport, SourceUnreachable, SourceUnreadable, shown
+from syncd.threads import Blocking, lent, see_out
 
-__all__ = ["Incoming", "Intake", "IntakeParts", "SourceTerms", "Verdict", "see_out"]
+__all__ = ["Incoming", "Intake", "IntakeParts", "SourceTerms", "Verdict"]
 
-T = TypeVar("T")
 CLOCKS_MAY_DIFFER_MS = 600_000
-
-
-class Blocking(Protocol):
-    """Runs a function that blocks where it does not hold up the event loop."""
-
-    def __call__(self, function: Callable[[], T], /) -> Awaitable[T]:
-        """Return what the function returns."""
-        ...
+CLAIMED = "belong to source"
+"""How the note of an import begins to say whose the SKUs are that it may not speak of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,28 +74,32 @@ class Intake:
         if early is not None:
             return self._close(incoming, early)
         kept = None if incoming.import_id is None else self._parts.imports.get(incoming.import_id)
-        staging = Staging(self._parts.database.path, self._terms.source_id, self._terms.duplicates)
         report = ReadReport()
-        since = self._an_hour_ago()
         try:
-            work = self._parts.blocking(lambda: self._compare(staging, incoming, report, since))
-            comparison = await see_out(work, staging.interrupt)
-            if kept is not None and is_cut_off_hold(kept):
-                verdict = Verdict(
-                    ImportState.HELD, kept.reason, import_id=kept.id, comparison=comparison, report=report
-                )
-            else:
-                verdict = self._judge(incoming, comparison, report)
-            await self._do(incoming, verdict, staging)
+            with lent(self._staging()) as staging:
+                verdict = await self._find(incoming, report, staging, kept)
+                await self._do(incoming, verdict, staging)
         except SourceUnreachable:
             raise
         except SourceUnreadable as refusal:
             verdict = Verdict(ImportState.REJECTED, str(refusal), report=report)
-        else:
-            return self._close(incoming, verdict)
-        finally:
-            staging.close()
         return self._close(incoming, verdict)
+
+    def _staging(self) -> Staging:
+        return Staging(self._parts.database.path, self._terms.source_id, self._terms.duplicates)
+
+    async def _find(
+        self, incoming: Incoming, report: ReadReport, staging: Staging, kept: Import | None
+    ) -> Verdict:
+        """Read and compare an import in a thread, and judge it. `kept`: what was recorded of it before."""
+        since = self._an_hour_ago()
+        work = self._parts.blocking(lambda: self._compare(staging, incoming, report, since))
+        comparison = await see_out(work, staging.interrupt)
+        if kept is not None and is_cut_off_hold(kept):
+            return Verdict(
+                ImportState.HELD, kept.reason, import_id=kept.id, comparison=comparison, report=report
+            )
+        return self._judge(incoming, comparison, report)
 
     def _an_hour_ago(self) -> int:
         """Give the time up to which guards look back: an hour, or to what a person let through."""
@@ -141,15 +139,26 @@ class Intake:
         for row in staging.drop_duplicates():
             reason = f"the same SKU and location stand {row.claim} times in this import"
             report.add_bad(BadRow(row.line, "sku", shown(row.sku), reason), identified=True)
-        for row in staging.drop_claimed():
-            reason = f'this SKU and location belong to source "{row.claim}", not to "{self._terms.name}"'
-            report.add_bad(BadRow(row.line, "sku", shown(row.sku), reason), identified=True)
+        self._drop_claimed(staging, report)
         return staging.compare(
             whole=self._terms.contents == "snapshot",
             zero_missing=self._terms.zero_missing and not incoming.resumed,
             sure=not report.unidentified,
             since=since,
         )
+
+    def _drop_claimed(self, staging: Staging, report: ReadReport) -> None:
+        """Refuse what another source says already: each would overwrite what the other says, for ever."""
+        claims = Counter[str]()
+        for row in staging.drop_claimed():
+            claims[row.claim] += 1
+            reason = f'this SKU and location belong to source "{row.claim}", not to "{self._terms.name}"'
+            report.add_bad(BadRow(row.line, "sku", shown(row.sku), reason), identified=True)
+        for owner, count in claims.items():
+            report.notes.append(
+                f'{count:,} rows name a SKU and location that {CLAIMED} "{owner}": give each source the'
+                " `location` where its stock lies, or leave those SKUs to one of them"
+            )
 
     def _moved(self) -> None:
         """Tell whoever watches that the reading makes headway; from the thread that reads."""
@@ -306,22 +315,6 @@ class Intake:
                 self._log.info("import_unchanged", **facts)
             case _:
                 self._log.info("import_applied", **facts)
-
-
-async def see_out(work: Awaitable[T], interrupt: Callable[[], None]) -> T:
-    """Await what a thread does to a database; where this is cancelled, interrupt it and wait for its end.
-
-    To close a database that a thread is using would end the process.
-    """
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        interrupt()
-        await asyncio.wait([task])
-        if not task.cancelled():
-            task.exception()
-        raise
 
 
 def _is_as_approved(found: Comparison, approved: Import | None) -> bool:

@@ -98,8 +98,10 @@ def make_feed(terms: SourceTerms, source: SourceConfig, parts: IntakeParts, *, r
             terms,
             parts,
             drop_folder(source),
-            file_terms=FileTerms(columns or None, source.numbers, source.sheet, source.trailer),
+            file_terms=FileTerms(
+                columns or None, source.numbers, source.sheet, source.trailer, source.location or ""
+            ),
             retention_seconds=source.retention,
             rehearsal=rehearsal,
         )
-    return PollFeed(terms, parts, DatabaseSource(source.path, source.query))
+    return PollFeed(terms, parts, DatabaseSource(source.path, source.query, location=source.location or ""))

@@ -131,12 +131,16 @@ class Operations:
     async def _look_again(self, entry: Import) -> dict[str, Any]:
         name = self._app.imports.source_name(entry.source_id)
         looker = self._looker(name)
-        await looker.look(thoroughly=True) if isinstance(looker, Planner) else await looker.look()
+        if isinstance(looker, Planner):
+            await looker.look(thoroughly=True)
+        else:
+            await looker.look_patiently(thoroughly=False)
         after = self._app.imports.get(entry.id or 0)
         return {
             "id": entry.id,
             "source": name,
             "name": entry.name,
+            "contents": entry.contents,
             "state": entry.state if after is None else after.state,
             "reason": looker.failure or ("" if after is None else after.reason),
         }

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 
 from state.database import Database
 from state.plan_figures import LargestChange
-from state.plan_standing import note_plan_readable, note_plan_refused
+from state.plan_standing import PLAN, note_plan_readable, note_plan_refused
 from state.plans import PlanComparison
 from state.records import ImportState
 from state.staging import Largest
 from state.tables import Import
 
-CONTENTS = "plan"
 MOST_NOTED = 20
 """Problems of a plan that are kept for people."""
 
@@ -60,7 +59,7 @@ def plan_record(
     entry = Import(
         source_id=source_id,
         name=name,
-        contents=CONTENTS,
+        contents=PLAN,
         state=state,
         at=now,
         data_at=now,

@@ -25,10 +25,10 @@ from syncd.config.model import ChannelConfig, Config
 from syncd.core.guards import PlanGuard, plan_looks_wrong
 from syncd.core.progress import Progress
 from syncd.core.rules import decide
-from syncd.intake import Blocking, see_out
 from syncd.logs import get_logger
 from syncd.plan_records import PlanVerdict, note_verdict, plan_record
 from syncd.plans.making import Candidate, plan_of, stamp
+from syncd.threads import Blocking, lent, see_out
 
 T = TypeVar("T")
 NOT_EDITED = "rejected by hand, and not edited since"
@@ -120,12 +120,13 @@ class Planner:
         """
         parts = self._parts
         async with self._lock:
+            self._forget_lingering()
             seen = await parts.blocking(lambda: stamp(self._config, self._channel))
             if seen == self._stamp and not thoroughly and self._held(approved=True) is None:
                 return None
             parts.book.watch(self.channel_id)
             try:
-                with PlanStaging(parts.database.path, self.channel_id) as staging:
+                with lent(PlanStaging(parts.database.path, self.channel_id)) as staging:
                     verdict = await self._take(staging)
             finally:
                 parts.book.unwatch(self.channel_id)
@@ -149,8 +150,7 @@ class Planner:
             return self._refuse(found)
         if found.comparison is None:
             await self._store_rows(staging)
-            self._in_force = PlanInForce(self.channel_id, found.candidate.plan.as_text(), planned=True)
-            self._parts.registry.follow_plan(self.channel_id, found.candidate.plan, planned=True)
+            self._note_planned(found.candidate.plan)
             self._supersede_held("the plan in force is what the configuration says again")
             return PlanVerdict(ImportState.UNCHANGED)
         return await self._judge(found, staging)
@@ -250,16 +250,29 @@ class Planner:
             parts.applied()
             await asyncio.sleep(0)
         while gone := await self._next(unwanted, staging):
-            parts.book.forget(self.channel_id, gone)
+            parts.book.forget(self.channel_id, gone, parts.clock.now())
             await asyncio.sleep(0)
         for _ in parts.book.finish(self.channel_id, parts.clock.now()):
             parts.applied()
             await asyncio.sleep(0)
-        parts.registry.follow_plan(self.channel_id, plan, planned=True)
+        self._note_planned(plan)
         if found.whole:
             parts.registry.wake(self.channel_id)
-        self._in_force = PlanInForce(self.channel_id, plan.as_text(), planned=True)
         return self._conclude(found, approved)
+
+    def _note_planned(self, plan: ChannelPlan) -> None:
+        """Note that all listings follow the plan; across a restart only when no more of them lingers."""
+        lingers = self._parts.book.lingers(self.channel_id)
+        self._parts.registry.follow_plan(self.channel_id, plan, planned=not lingers)
+        self._in_force = PlanInForce(self.channel_id, plan.as_text(), planned=True)
+
+    def _forget_lingering(self) -> None:
+        """Forget what was in flight when it should have been forgotten."""
+        book = self._parts.book
+        if book.lingers(self.channel_id):
+            book.forget_lingering(self.channel_id, self._parts.clock.now())
+            if self._in_force.planned:
+                self._note_planned(book.plannings[self.channel_id].plan)
 
     async def _store_rows(self, staging: PlanStaging) -> None:
         changes = staging.row_changes()

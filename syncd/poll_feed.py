@@ -4,8 +4,9 @@ from typing_extensions import override
 
 from state.records import ImportState
 from syncd.feeds import Feed
-from syncd.intake import Incoming, IntakeParts, SourceTerms, Verdict, see_out
+from syncd.intake import Incoming, IntakeParts, SourceTerms, Verdict
 from syncd.sources.database import DatabaseSource
+from syncd.threads import see_out
 
 
 class PollFeed(Feed):

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from state import reports
+from state.plan_standing import held_plans, refused_plans
 from state.reports import ImportRow
 from syncd.app import App
 from syncd.errors import SyncdError, WrongUsage
@@ -70,10 +71,14 @@ class Summary:
     imports: list[dict[str, Any]]
     failing_sources: dict[str, str] = field(default_factory=dict)
     imports_held: int = 0
+    plans_held: dict[str, dict[str, Any]] = field(default_factory=dict)
+    plans_refused: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
-        """Tell whether all in scope is in sync with what its sources say."""
+        """Tell whether all in scope is in sync with what its sources, and the configuration, say."""
+        if self.plans_held or self.plans_refused:
+            return False
         held = self.imports_held or any(entry["state"] in {"held", "rejected"} for entry in self.imports)
         behind = any(one.in_sync + one.paused < one.listings for one in self.channels.values())
         return not (held or behind or self.failing_sources)
@@ -86,6 +91,8 @@ class Summary:
             "imports": self.imports,
             "failing_sources": self.failing_sources,
             "imports_held": self.imports_held,
+            "plans_held": self.plans_held,
+            "plans_refused": self.plans_refused,
         }
 
 
@@ -120,11 +127,15 @@ async def reconcile(app: App, wish: Wish, report: Report, *, daemon: bool) -> Su
     with app.database.read() as connection:
         newest = reports.imports(connection)
         held = sum(source.imports_held for source in reports.sources(connection))
+        plans = {name: one for name, one in held_plans(connection).items() if name in names}
+        unfit = {name: list(one.problems) for name, one in refused_plans(connection).items() if name in names}
     return Summary(
         {name: _summary(app, name, wish.skus, last_push, seconds) for name in names},
         [import_as_json(entry) for entry in newest if entry.id > last_import],
         {name: feed.failure for name, feed in app.feeds.items() if feed.failure is not None},
         held,
+        {name: {"import": one.import_id, "reason": one.reason} for name, one in plans.items()},
+        unfit,
     )
 
 
@@ -141,7 +152,7 @@ def channels_in_scope(app: App, wanted: Sequence[str]) -> list[str]:
 async def read_sources(app: App, channels: Collection[str]) -> list[Verdict]:
     """Read the sources of these channels now, waiting for files that are being written to settle."""
     wanted = {source for name in channels for source in app.config.channels[name].sources}
-    looks = [feed.look(thoroughly=True) for name, feed in app.feeds.items() if name in wanted]
+    looks = [feed.look_patiently() for name, feed in app.feeds.items() if name in wanted]
     return [verdict for verdicts in await asyncio.gather(*looks) for verdict in verdicts]
 
 

@@ -8,7 +8,7 @@ from syncd import logs
 from syncd.app import App, Connectors, Refused
 from syncd.config.model import Config, LoggingConfig
 from syncd.errors import ConfigError, Problem, SyncdError
-from syncd.intake import see_out
+from syncd.threads import see_out
 
 Load = Callable[[], Config]
 """Reads the configuration, secrets and all; raises `ConfigError`. Runs in a thread."""

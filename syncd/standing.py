@@ -6,6 +6,7 @@ from typing import Any
 from state import reports
 from state.alerts import StandingAlert, standing_alerts
 from state.database import Reader
+from state.plan_standing import HeldPlan, RefusedPlan, held_plans, refused_plans
 from state.records import Risk
 from state.refused import refused_configuration
 from state.reports import ChannelRow, ListingCounts, SourceRow
@@ -23,6 +24,7 @@ def standing_of(config: Config, reader: Reader, now: int) -> dict[str, Any]:
         known = {row.name: row for row in reports.channels(connection)}
         sources = {row.name: row for row in reports.sources(connection)}
         alerts = [_alert(alert) for alert in standing_alerts(connection)]
+        held, unfit = held_plans(connection), refused_plans(connection)
         channels = {}
         for name, channel in config.channels.items():
             row = known.get(name)
@@ -35,6 +37,7 @@ def standing_of(config: Config, reader: Reader, now: int) -> dict[str, Any]:
                 **_counts(counts, asynchronous=channel.plugin.capabilities.asynchronous),
                 "rows_per_second": round(accepted / PACE_SECONDS, 2),
                 **_channel(channel, row, now),
+                "plan": _plan(held.get(name), unfit.get(name)),
                 "held_warehouses": [
                     {"warehouse": warehouse, "code": code, "message": message, "since": rfc3339(since)}
                     for warehouse, code, message, since in holds
@@ -88,6 +91,31 @@ def _channel(channel: ChannelConfig, row: ChannelRow | None, now: int) -> dict[s
         if row is not None and held
         else None,
     }
+
+
+def _plan(held: HeldPlan | None, refused: RefusedPlan | None) -> dict[str, Any]:
+    """Tell whether what is configured of a channel is in force; what is refused comes first."""
+    said: dict[str, Any] = {
+        "state": "in_force",
+        "reason": "",
+        "problems": [],
+        "problem_count": 0,
+        "import": None if held is None else held.import_id,
+        "since": None,
+    }
+    if refused is not None:
+        problems = [] if refused.by_hand else list(refused.problems)
+        return {
+            **said,
+            "state": "refused",
+            "reason": refused.problems[0],
+            "problems": problems,
+            "problem_count": 0 if refused.by_hand else refused.count,
+            "since": rfc3339(refused.since),
+        }
+    if held is not None:
+        return {**said, "state": "held", "reason": held.reason, "since": rfc3339(held.since)}
+    return said
 
 
 def _source(source: SourceConfig, row: SourceRow, now: int) -> dict[str, Any]:

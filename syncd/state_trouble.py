@@ -46,6 +46,11 @@ def state_trouble(error: BaseException, path: Path | None, *, opening: bool) -> 
     return None
 
 
+def is_passing(fault: BaseException) -> bool:
+    """Tell whether the state can be written again once something else has changed: a full disk, a lock."""
+    return isinstance(state_trouble(fault, None, opening=False), StateUnusableNow)
+
+
 def _kind_of(error: BaseException) -> str:
     if isinstance(error, OSError):
         return _KINDS_OF_SYSTEM.get(error.errno or 0, "")

@@ -20,10 +20,11 @@ class Vitals:
         self.stopping = False
 
     def troubles(self) -> list[str]:
-        """Tell what stands still."""
+        """Tell what stands still of what a restart may mend; a source that does is told as one that fails."""
         return [
             f"{one.name} is {one.seconds:.0f} s late"
             for one in self._progress.standstills(self._monotonic(), PATIENCE_SECONDS)
+            if one.vital
         ]
 
     def unready(self) -> list[str]:

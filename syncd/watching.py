@@ -2,6 +2,9 @@
 
 Hints get lost: network shares send none, a queue runs over, and a folder that is deleted and made again is
 silently watched no more. So the watch is made anew every minute, and nothing depends on it but speed.
+
+A folder on a share that is gone answers nothing, not even whether it is there: it is asked in a thread, and
+watched once it answers.
 """
 
 import asyncio
@@ -13,10 +16,14 @@ from typing import Final
 from watchfiles import Change, awatch
 from watchfiles._rust_notify import RustNotify
 
+from syncd.threads import in_thread
+
 REARM_SECONDS: Final = 60.0
 _STEP_MILLISECONDS: Final = 300
 """The watching thread wakes this often, changes or not."""
 _GATHER_MILLISECONDS: Final = 600
+_ANSWER_SECONDS: Final = 5.0
+"""A folder that does not say within this time that it is there is left out until the watch is made anew."""
 
 
 class _Stop:
@@ -43,13 +50,44 @@ async def folder_hints(
     Folders inside them are not looked into. A folder that is missing, or cannot be watched, is tried again
     whenever the watch is made anew.
     """
-    folders = {path.resolve(): path for path in paths}
+    probes = [_Probe(path) for path in paths]
     while not stop.is_set():
-        there = [folder for folder in folders if folder.is_dir()]
-        async with aclosing(_touched(there, stop, rearm_seconds)) as batches:
+        folders = await _answering(probes)
+        async with aclosing(_touched(list(folders), stop, rearm_seconds)) as batches:
             async for batch in batches:
                 for folder in batch & folders.keys():
                     yield folders[folder]
+
+
+class _Probe:
+    """Asks a folder whether it is there; one that does not answer is not asked again meanwhile."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._asking: asyncio.Task[Path | None] | None = None
+
+    def ask(self) -> "asyncio.Task[Path | None]":
+        """Give what the folder is really called; None where it is not there."""
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.ensure_future(in_thread(self._look))
+        return self._asking
+
+    def _look(self) -> Path | None:
+        try:
+            folder = self.path.resolve()
+            return folder if folder.is_dir() else None
+        except (OSError, RuntimeError):  # not ours to enter; a link to itself
+            return None
+
+
+async def _answering(probes: Iterable[_Probe]) -> dict[Path, Path]:
+    """Give the folders that are there and say so, by their real names."""
+    asked = {probe.ask(): probe.path for probe in probes}
+    if not asked:
+        return {}
+    await asyncio.wait(asked, timeout=_ANSWER_SECONDS)
+    found = {asking.result(): path for asking, path in asked.items() if asking.done()}
+    return {folder: path for folder, path in found.items() if folder is not None}
 
 
 async def _touched(

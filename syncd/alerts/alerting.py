@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from state.alerts import AlertBook, StandingAlert, Told
 from state.database import DatabaseError
 from syncd.alerts.conditions import troubles, unknown
-from syncd.alerts.delivery import Postman, passes
+from syncd.alerts.delivery import Postman
 from syncd.alerts.observing import Observer
 from syncd.alerts.recipient import Recipient
 from syncd.alerts.recipients import recipients_of, this_host
 from syncd.app import App
 from syncd.core.alerting import Alert, Change, News, Severity, Watch
 from syncd.logs import get_logger
+from syncd.state_trouble import is_passing
 
 LOOK_SECONDS = 5.0
 REST = 50
@@ -76,7 +77,7 @@ class Alerting:
             try:
                 await self.look()
             except DatabaseError as fault:
-                if not passes(fault):
+                if not is_passing(fault):
                     raise
                 self._note(str(fault.orig))
             except Exception as fault:  # noqa: BLE001 (a fault of ours in looking must not end the daemon)

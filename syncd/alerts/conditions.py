@@ -7,7 +7,9 @@ move have two bounds: one that raises an alert and a lower one below which it is
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from state.plan_standing import PLAN_OF, HeldPlan, RefusedPlan
 from state.troubles import HeldBack, HeldImports, SoldOut, SourceHealth
+from syncd.alerts.words import megabytes, reason, short
 from syncd.app import Refused
 from syncd.config.alerts import AlertsConfig
 from syncd.core.alerting import Key, Severity, Trouble
@@ -15,6 +17,8 @@ from syncd.times import duration
 
 FAILING_WAIT_MS = 5 * 60_000
 CLOCK_WAIT_MS = 60_000
+PLAN_WAIT_MS = 30_000
+"""A file that is just being written may be read by halves once."""
 SHORT_CALM_MS = 10_000
 """Of what is either so or not."""
 LONG_CALM_MS = 120_000
@@ -24,7 +28,6 @@ LOWER_BOUND = 0.8
 MORE_FREE = 1.2
 """So much more than the bound must be free again."""
 PARTS_PER_MILLION = 1_000_000
-LONGEST_REASON = 300
 
 ERROR, WARNING = Severity.ERROR, Severity.WARNING
 
@@ -57,6 +60,8 @@ class Observation:
     started_at: int
     held_back: list[HeldBack] = field(default_factory=list)
     held_imports: list[HeldImports] = field(default_factory=list)
+    held_plans: list[HeldPlan] = field(default_factory=list)
+    refused_plans: list[RefusedPlan] = field(default_factory=list)
     sources: list[SourceHealth] = field(default_factory=list)
     max_age: Mapping[str, float] = field(default_factory=dict)
     refused: Mapping[str, tuple[int, int]] = field(default_factory=dict)
@@ -73,6 +78,8 @@ def troubles(seen: Observation, bounds: AlertsConfig) -> list[Trouble]:
     return [
         *map(_held, seen.held_back),
         *map(_held_import, seen.held_imports),
+        *map(_held_plan, seen.held_plans),
+        *map(_refused_plan, seen.refused_plans),
         *_sources(seen),
         *_refused(seen, bounds.failed_share),
         *_sold_out(seen, bounds.sold_out_wait),
@@ -98,7 +105,7 @@ def _held(held: HeldBack) -> Trouble:
         kind="channel_held" if whole else "warehouse_held",
         subject=held.channel if whole else f"{held.channel}/{held.warehouse}",
         severity=ERROR,
-        message=f"{who} is held, nothing is pushed to it ({_reason(held.code, held.message)}): {remedy}",
+        message=f"{who} is held, nothing is pushed to it ({reason(held.code, held.message)}): {remedy}",
         since=held.since,
         calm=SHORT_CALM_MS,
         details={
@@ -117,7 +124,7 @@ def _held_import(held: HeldImports) -> Trouble:
         subject=held.source,
         severity=ERROR,
         message=(
-            f"import {held.newest} of source {held.source}{more} is held ({_short(held.reason)}): look at it"
+            f"import {held.newest} of source {held.source}{more} is held ({short(held.reason)}): look at it"
             f" with `syncd imports show {held.newest}`, then approve or reject it"
         ),
         since=held.since,
@@ -132,6 +139,48 @@ def _held_import(held: HeldImports) -> Trouble:
     )
 
 
+def _held_plan(held: HeldPlan) -> Trouble:
+    """An edit of what a channel shows waits like a file, and is told under the same kind."""
+    return Trouble(
+        kind="import_held",
+        subject=f"{PLAN_OF}{held.channel}",
+        severity=ERROR,
+        message=(
+            f"import {held.import_id}, an edit of what channel {held.channel} shows, is held"
+            f" ({short(held.reason)}): look at it with `syncd imports show {held.import_id}`, then approve or"
+            " reject it"
+        ),
+        since=held.since,
+        calm=SHORT_CALM_MS,
+        details={
+            "source": f"{PLAN_OF}{held.channel}",
+            "channel": held.channel,
+            "import": held.import_id,
+            "name": held.name,
+            "reason": held.reason,
+            "held": 1,
+        },
+    )
+
+
+def _refused_plan(refused: RefusedPlan) -> Trouble:
+    first, more = refused.problems[0], refused.count - 1
+    others = f", and {more:,} more" if more > 0 else ""
+    return Trouble(
+        kind="plan_refused",
+        subject=refused.channel,
+        severity=WARNING,
+        message=(
+            f"what is configured of channel {refused.channel} cannot be followed, and what it showed before"
+            f" stays ({short(first)}{others}): mend it, `syncd plan` tells all that is wrong"
+        ),
+        since=refused.since,
+        wait=PLAN_WAIT_MS,
+        calm=SHORT_CALM_MS,
+        details={"channel": refused.channel, "problems": list(refused.problems), "count": refused.count},
+    )
+
+
 def _sources(seen: Observation) -> Iterator[Trouble]:
     for source in seen.sources:
         if source.failing_since is not None:
@@ -140,7 +189,7 @@ def _sources(seen: Observation) -> Iterator[Trouble]:
                 subject=source.name,
                 severity=ERROR,
                 message=(
-                    f"source {source.name} cannot be read ({_short(source.failure)}): mend that; until then"
+                    f"source {source.name} cannot be read ({short(source.failure)}): mend that; until then"
                     " its last stock stays"
                 ),
                 since=source.failing_since,
@@ -217,7 +266,7 @@ def _down(seen: Observation, bound: float | None) -> Iterator[Trouble]:
                 severity=ERROR,
                 message=(
                     f"the marketplace of channel {channel} does not answer as it should"
-                    f" ({_short(down.reason)}): see whether it is down, or this machine's network;"
+                    f" ({short(down.reason)}): see whether it is down, or this machine's network;"
                     " syncd goes on trying"
                 ),
                 since=down.since,
@@ -255,7 +304,7 @@ def _disk(seen: Observation, bound: int | None) -> Iterator[Trouble]:
             subject=seen.disk.folder,
             severity=ERROR,
             message=(
-                f"only {_megabytes(free)} are free on the disk of {seen.disk.folder}, where the"
+                f"only {megabytes(free)} are free on the disk of {seen.disk.folder}, where the"
                 " state lies: make room, for on a full disk nothing is pushed"
             ),
             since=seen.now,
@@ -274,7 +323,7 @@ def _ourselves(seen: Observation) -> Iterator[Trouble]:
             subject="configuration",
             severity=WARNING,
             message=(
-                f"the new configuration is refused and the old one stays ({_short(first)}{more}):"
+                f"the new configuration is refused and the old one stays ({short(first)}{more}):"
                 " mend it, `syncd check` tells all that is wrong, then reload"
             ),
             since=seen.reload_refused.at,
@@ -291,16 +340,3 @@ def _ourselves(seen: Observation) -> Iterator[Trouble]:
             ),
             since=seen.started_at,
         )
-
-
-def _reason(code: str, message: str) -> str:
-    return _short(" ".join(text for text in (code, message) if text)) or "no reason is known"
-
-
-def _short(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= LONGEST_REASON else f"{line[: LONGEST_REASON - 1]}…"
-
-
-def _megabytes(count: int) -> str:
-    return f"{count / 1e6:,.0f} MB"

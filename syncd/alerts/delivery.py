@@ -11,9 +11,8 @@ from state.alerts import AlertBook, AlertNotice
 from state.database import DatabaseError
 from syncd.alerts.message import MOST_IN_ONE, message_of
 from syncd.alerts.recipient import NotDelivered, Recipient
-from syncd.errors import StateUnusableNow
 from syncd.logs import get_logger
-from syncd.state_trouble import state_trouble
+from syncd.state_trouble import is_passing
 
 MOST_ATTEMPTS = 20
 FIRST_WAIT_SECONDS = 5.0
@@ -48,7 +47,7 @@ class Postman:
                 notices = self._book.begin(self._recipient.name, MOST_IN_ONE)
                 taken = not notices or await self._tell(notices)
             except DatabaseError as fault:
-                if not passes(fault):
+                if not is_passing(fault):
                     raise
                 await asyncio.sleep(UNSTORED_WAIT_SECONDS)
                 continue
@@ -81,11 +80,6 @@ class Postman:
         if given_up := [notice for notice in notices if notice.attempts >= MOST_ATTEMPTS]:
             self._book.settle(given_up)
             self._log.error("alert_dropped", alerts=len(given_up), attempts=MOST_ATTEMPTS, reason=reason)
-
-
-def passes(fault: DatabaseError) -> bool:
-    """Tell whether the state can be written again once something else has changed: a full disk, a lock."""
-    return isinstance(state_trouble(fault, None, opening=False), StateUnusableNow)
 
 
 def _wait(failures: int) -> float:

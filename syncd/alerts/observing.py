@@ -3,6 +3,7 @@
 import shutil
 from dataclasses import replace
 
+from state.plan_standing import held_plans, refused_plans
 from state.troubles import (
     SoldOut,
     held_back,
@@ -59,6 +60,12 @@ class Observer:
                 started_at=self._started_at,
                 held_back=[one for one in held_back(connection) if one.channel in self._app.lanes],
                 held_imports=held_imports(connection),
+                held_plans=[one for name, one in held_plans(connection).items() if name in self._app.lanes],
+                refused_plans=[
+                    one
+                    for name, one in refused_plans(connection).items()
+                    if name in self._app.lanes and not one.by_hand
+                ],
                 sources=source_health(connection),
                 max_age=self._max_age,
                 refused=refused,

@@ -5,10 +5,11 @@ from pathlib import Path
 
 from syncd.checking.configuration import check_configuration, check_places, references
 from syncd.checking.findings import Finding
-from syncd.checking.inputs import check_source, is_written_in
+from syncd.checking.inputs import check_overlaps, check_source, is_written_in
 from syncd.checking.installation import check_installation
 from syncd.checking.ledger import check_ledger
 from syncd.checking.machine import check_clock, check_machine
+from syncd.checking.plans import check_plans
 from syncd.checking.recipients import look_at_recipients
 from syncd.checking.running import about_daemon, check_daemon
 from syncd.checking.unit import check_unit, installed_unit, shipped_unit
@@ -28,6 +29,8 @@ def examine(config: Config, path: Path, environ: Mapping[str, str], *, whole: bo
     yield from check_ledger(config.state.path, environ)
     for name, source in config.sources.items():
         yield from check_source(name, source)
+    yield from check_plans(config)
+    yield from check_overlaps(config.state.path)
     if unit is not None:
         credentials = [one.name for one in references(path) if one.kind == "credential"]
         paths = {source.path: is_written_in(source) for source in config.sources.values()}

@@ -10,11 +10,12 @@ from syncd.app import World, open_app
 from syncd.audit import user_name
 from syncd.clock import system_clock
 from syncd.config.model import Config
-from syncd.control import ask
+from syncd.control import DaemonGone, Refused, ask
 from syncd.errors import AlreadyRunning
 from syncd.operations import Operations
 
 T = TypeVar("T")
+PATIENCE_SECONDS = 2.0
 
 
 def daemon_socket(config: Config) -> Path | None:
@@ -42,6 +43,14 @@ def ask_daemon(
         elif hear is not None:
             hear(answer["progress"])
     return result
+
+
+def about_daemon(socket: Path) -> dict[str, Any] | None:
+    """Give what the running daemon says of itself; None where it cannot be asked, or is silent."""
+    try:
+        return next(ask(socket, "about", {}, PATIENCE_SECONDS), {}).get("result")
+    except (DaemonGone, Refused):
+        return None
 
 
 def do_here(config: Config, work: Callable[[Operations], Awaitable[T]]) -> T:

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from syncd.cli.output import cell, print_table
+from syncd.cli.plan_page import plan_notes, rule_steps, where
 from syncd.times import ago, duration, local
 
 _RISKS = {
@@ -14,14 +15,6 @@ _RISKS = {
     "decrease": "fewer than it may show",
     "increase": "more than it shows, or new",
     "repetition": "a repetition",
-}
-_LEFT_OUT = {
-    "source": "this channel does not take that source",
-    "location": "not sold here: the channel's `warehouses` do not name that location",
-}
-_PLANS = {
-    "being_applied": "being applied: until then the listing keeps what it was given before",
-    "not_in_effect": "not in effect: the configuration was changed, `syncd run` reads it when it starts anew",
 }
 _TAKEN = "the marketplace took it, applies it later, and offers no way to ask whether it has"
 
@@ -65,7 +58,7 @@ def _print_levels(levels: list[dict[str, Any]], now: int) -> None:
     )  # fmt: skip
     for level in levels:
         if level["missed"]:
-            click.echo(f"  {_where(level)}: missing from the last snapshot of its source")
+            click.echo(f"  {where(level)}: missing from the last snapshot of its source")
     past = [(level, *step) for level in levels for step in _past(level)]
     if past:
         click.echo()
@@ -112,8 +105,7 @@ def _print_listing(
 
 
 def _channel_notes(channel: dict[str, Any], now: int) -> Iterator[str]:
-    for level in channel["not_sold"]:
-        yield f"{_where(level)} has {level['quantity']:,}: {_LEFT_OUT[level['because']]}"
+    yield from plan_notes(channel)
     if not channel["enabled"]:
         yield "the channel is not enabled: nothing is sent"
     if channel["paused_until"] is not None:
@@ -136,8 +128,18 @@ def _standing(channel: dict[str, Any], listing: dict[str, Any], now: int) -> str
         case "held":
             words = f"held: {_hold(channel, listing, now)}"
         case _:
-            words = "not listed yet" if listing["levels"] else "not listed: no stock level counts here"
+            words = _not_listed(channel, listing)
     return words
+
+
+def _not_listed(channel: dict[str, Any], listing: dict[str, Any]) -> str:
+    if listing["computed"] is not None:
+        return "not listed yet"
+    if (channel["edit"] or {}).get("state") == "not_read":
+        return "not listed: the plan that is configured is not in force yet"
+    if listing["stock"] is None:
+        return "not listed: no stock level counts here"
+    return "not listed here"
 
 
 def _hold(channel: dict[str, Any], listing: dict[str, Any], now: int) -> str:
@@ -175,12 +177,7 @@ def _wakes(listing: dict[str, Any], now: int) -> str:
 
 def _steps(channel: dict[str, Any], listing: dict[str, Any], now: int) -> Iterator[str]:
     """Give the way from the stock to what the marketplace took, a line each."""
-    if listing["stock"] is not None:
-        parts = " + ".join(f"{level['quantity']} ({_where(level)})" for level in listing["levels"])
-        yield f"stock      {listing['stock']} = {parts}"
-        yield f"rules      {listing['arithmetic']}"
-    if listing["plan"] in _PLANS:
-        yield f"plan       {_PLANS[listing['plan']]}"
+    yield from rule_steps(channel, listing)
     if listing["desired"] is None:
         return
     yield f"desired    {listing['desired']}"
@@ -223,10 +220,6 @@ def _waited(attempt: dict[str, Any]) -> str:
     if attempt["outcome"] != "accepted" or attempt["changed_at"] is None or attempt["finished_at"] is None:
         return ""
     return duration((_ms(attempt["finished_at"]) - _ms(attempt["changed_at"])) / 1000)
-
-
-def _where(level: dict[str, Any]) -> str:
-    return f"{level['source']} {cell(level['location'])}" if level["location"] else str(level["source"])
 
 
 def _plain(number: int | None) -> str:

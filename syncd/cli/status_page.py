@@ -65,11 +65,31 @@ def _channel_notes(name: str, channel: dict[str, Any], now: int) -> Iterator[str
     for hold in channel["held_warehouses"]:
         where, since = cell(hold["warehouse"]), _ago(hold["since"], now)
         yield f"{name}: warehouse {where} held since {since}: {_reason(hold)}"
+    yield from _plan_notes(name, channel["plan"], now)
     if channel["paused_until"] is not None:
         yield f"{name}: the marketplace asked to wait {_until(channel['paused_until'], now)} more"
     if channel["rows_per_second"]:
         yield f"{name}: {channel['rows_per_second']:,.1f} rows a second over the last minute"
     yield from _count_notes(name, channel, now)
+
+
+def _plan_notes(name: str, plan: dict[str, Any], now: int) -> Iterator[str]:
+    number = plan["import"]
+    if number is not None:
+        yield (
+            f"{name}: an edit of what it shows is held: `syncd imports show {number}` tells what it would do;"
+            f" then `syncd imports approve {number}`, or reject it"
+        )
+    if plan["state"] != "refused":
+        return
+    since = _ago(plan["since"], now)
+    if not plan["problems"]:
+        yield f"{name}: an edit of what it shows was rejected {since}, and is still configured: take it back"
+        return
+    yield f"{name}: what is configured of it is refused since {since}, and what it showed before stays:"
+    yield from (f"  {cell(problem)}" for problem in plan["problems"])
+    if plan["problem_count"] > len(plan["problems"]):
+        yield f"  and {plan['problem_count'] - len(plan['problems']):,} more"
 
 
 def _count_notes(name: str, channel: dict[str, Any], now: int) -> Iterator[str]:

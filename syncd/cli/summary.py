@@ -31,6 +31,15 @@ def print_summary(summary: dict[str, Any]) -> None:
             click.echo(f"{name}: {channel['paused']:,} are paused by a rule, and left alone")
     for source, reason in summary["failing_sources"].items():
         click.echo(f"source {source} cannot be read: {cell(reason)}")
+    told = {entry["id"] for entry in summary["imports"]}
+    for name, plan in summary["plans_held"].items():
+        if plan["import"] in told:
+            continue
+        way = f"syncd imports approve {plan['import']}"
+        click.echo(f"{name}: an edit of what it shows is held: {cell(plan['reason'])}")
+        click.echo(f"  if it is right: {way}; if not: {way.replace('approve', 'reject')}")
+    for name, problems in summary["plans_refused"].items():
+        click.echo(f"{name}: what is configured of it is refused: {cell(problems[0])}")
     print_imports(summary["imports"])
     seconds = max((channel["seconds"] for channel in summary["channels"].values()), default=0.0)
     verdict = "everything is in sync" if summary["ok"] else "not everything is in sync"

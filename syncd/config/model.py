@@ -21,6 +21,7 @@ from syncd.config.values import (
     PARTS_PER_MILLION,
     GuardShare,
     LocalPath,
+    Location,
     Schedule,
     Seconds,
     SecondsOrOff,
@@ -94,6 +95,9 @@ class GuardConfig(Table):
 class _Source(Table):
     path: LocalPath
     """The folder, or the database file."""
+    location: Location | None = None
+    """All that this source says lies there; a row that names another location is a bad row. Default: where
+    its rows say."""
     duplicates: Literal["reject", "sum", "last", "min"] = "reject"
     """The same SKU and location twice: `reject` makes bad rows of them."""
     missing: Literal["keep", "zero"] = "keep"

@@ -7,7 +7,8 @@ kept or chained.
 import difflib
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar
+from types import NoneType, UnionType
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -136,6 +137,8 @@ def _unknown_key(model: type[BaseModel], inner: KeyPath, besides: type[BaseModel
 def _table_of(model: type[BaseModel], name: str) -> type[BaseModel] | None:
     field = model.model_fields.get(name)
     kind = field.annotation if field is not None else None
+    if isinstance(kind, UnionType):  # a table that may be left out
+        kind = next(one for one in get_args(kind) if one is not NoneType)
     return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
 
 

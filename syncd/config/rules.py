@@ -10,6 +10,7 @@ from syncd.config.lines import KeyPath
 from syncd.config.report import Report
 from syncd.config.table import Table
 from syncd.config.values import PARTS_PER_MILLION, GuardShare, LocalPath, Share, Texts
+from syncd.core.patterns import is_pattern
 
 ORIGIN = "syncd.toml"
 _PERCENT = PARTS_PER_MILLION // 100
@@ -91,7 +92,7 @@ class RuleFor(RuleTable):
     @property
     def is_pattern(self) -> bool:
         """Whether it may hold for many SKUs."""
-        return "*" in self.sku or "?" in self.sku
+        return is_pattern(self.sku)
 
     @property
     def rank(self) -> RuleRank:

@@ -27,6 +27,9 @@ _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct",
 _WEEKDAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 _LONGEST = 366 * 86400
 
+_LONGEST_LOCATION = 200
+"""As long as what a source may say."""
+
 
 def seconds(value: object) -> float:
     """Read a duration such as "500ms", "2s", "10m", "24h" or "7d" into seconds.
@@ -106,6 +109,14 @@ def _local_path(value: object, info: ValidationInfo) -> Path:
     return base / text
 
 
+def _location(value: object) -> str:
+    if not isinstance(value, str) or not value.strip() or not value.isprintable():
+        raise ValueError('must be the code of one location in quotes, such as "JKT"')
+    if len(value.strip()) > _LONGEST_LOCATION:
+        raise ValueError(f"must have at most {_LONGEST_LOCATION} characters")
+    return value.strip()
+
+
 def _schedule(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError('must be text in quotes: "", "03:30" or a cron expression such as "30 3 * * sun"')
@@ -172,6 +183,9 @@ BytesOrOff = Annotated[int | None, BeforeValidator(_bytes_or_off)]
 
 LocalPath = Annotated[Path, BeforeValidator(_local_path)]
 """A path; a relative one is relative to `base_directory` of the validation context."""
+
+Location = Annotated[str, BeforeValidator(_location)]
+"""Where stock lies, in the seller's own code."""
 
 Schedule = Annotated[str, BeforeValidator(_schedule)]
 """When something happens each day: "" never, "HH:MM", or five cron fields with weekdays by name."""

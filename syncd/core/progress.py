@@ -2,6 +2,9 @@
 
 Whatever waits says for how long. So a lane that waits for its pacer, for a hold or for something to do is
 well, however long that takes; one that does not come back from there is not.
+
+Most of it is ours, and vital: where it stands still, a restart may help. A source is not: what it reads
+belongs to others, and costs that source only.
 """
 
 from collections.abc import Iterator
@@ -14,14 +17,19 @@ class _Mover:
     name: str
     since: float
     within: float
+    vital: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Standstill:
-    """Something that should have moved `seconds` ago at the latest, and did not."""
+    """Something that should have moved `seconds` ago at the latest, and did not.
+
+    `vital`: nothing works without it.
+    """
 
     name: str
     seconds: float
+    vital: bool
 
 
 class Progress:
@@ -31,9 +39,9 @@ class Progress:
         """Expect nothing yet."""
         self._movers: dict[object, _Mover] = {}
 
-    def expect(self, name: str, now: float, seconds: float) -> None:
+    def expect(self, name: str, now: float, seconds: float, *, vital: bool = True) -> None:
         """Note that `name` moves at this moment, and will again within so many seconds."""
-        self._movers[name] = _Mover(name, now, seconds)
+        self._movers[name] = _Mover(name, now, seconds, vital)
 
     def moved(self, name: str, now: float) -> None:
         """Note that `name` moves, if anything is expected of it. Any thread may."""
@@ -60,10 +68,15 @@ class Progress:
         for mover in list(self._movers.values()):
             mover.since += seconds
 
+    def silence(self, name: str, now: float) -> float:
+        """Tell how many seconds ago `name` should have moved; 0 where nothing is expected of it."""
+        mover = self._movers.get(name)
+        return 0.0 if mover is None else max(now - mover.since - mover.within, 0.0)
+
     def standstills(self, now: float, patience: float) -> list[Standstill]:
         """Tell what is overdue by more than `patience` seconds, the longest first."""
         overdue = [
-            Standstill(mover.name, now - mover.since - mover.within)
+            Standstill(mover.name, now - mover.since - mover.within, mover.vital)
             for mover in list(self._movers.values())
             if now - mover.since - mover.within > patience
         ]

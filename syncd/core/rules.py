@@ -1,16 +1,15 @@
 """What a listing shows, from its stock: rules in a cascade, and an arithmetic that is the same for all."""
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from state.plans import ChannelPlan, Rounding, RuleRow, RuleSettings, Selling
+from state.plans import SETTINGS, ChannelPlan, Rounding, RuleRow, RuleSettings, Selling
 from state.records import MAX_QUANTITY
+from syncd.core.patterns import SkuPatterns
 
 MILLION = 1_000_000
 MOST_REMEMBERED = 100_000
-_ANY = {"*": ".*", "?": "."}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,64 +42,56 @@ class Step(NamedTuple):
     quantity: int
 
 
-def matcher(pattern: str) -> re.Pattern[str]:
-    """Read a pattern: `*` stands for any text, `?` for one character, all else for itself."""
-    return re.compile("".join(_ANY.get(sign, re.escape(sign)) for sign in pattern), re.DOTALL)
-
-
 class Cascade:
     """The rules of a plan, the narrower before the wider."""
 
     def __init__(self, plan: ChannelPlan) -> None:
         """Prepare the rules that may hold for many SKUs."""
         self._wide = [rule for rule in plan.rules if not rule.pattern]
-        self._patterns = [(matcher(rule.pattern), rule) for rule in plan.rules if rule.pattern]
-        self._settings: dict[str, RuleSettings] = {}
-        self._known: dict[tuple[object, ...], Rules] = {}
-        self._common = _rules_of(settings for settings, _ in self._layers("", "", ()))
+        self._narrower = [rule for rule in plan.rules if rule.pattern]
+        self._patterns = SkuPatterns([rule.pattern for rule in self._narrower])
+        self._known: dict[tuple[tuple[int, ...], tuple[str, ...]], Rules] = {}
+        self.common = _rules_of(rule.settings for rule in self._wide)
+        """What holds for a SKU that no pattern and no rule of its own names."""
 
     def of(self, sku: str, warehouse: str, rows: Sequence[RuleRow]) -> Rules:
         """Give what holds for a listing. `rows`: the SKU's own rules."""
-        if not rows and not self._patterns:
-            return self._common
-        layers = tuple(settings for settings, _ in self._layers(sku, warehouse, rows))
-        known = self._known.get(layers)
-        if known is None:
+        if not rows and not self._narrower:
+            return self.common
+        matching = self._patterns.matching(sku) if self._narrower else ()
+        own = _own(rows, warehouse) if rows else ()
+        if not matching and not own:
+            return self.common
+        key = matching, tuple([row.settings for row in own])
+        rules = self._known.get(key)
+        if rules is None:
             if len(self._known) >= MOST_REMEMBERED:
                 self._known.clear()
-            known = self._known[layers] = _rules_of(layers)
-        return known
+            layers = self._layers(matching, own)
+            rules = self._known[key] = _rules_of(settings for settings, _ in layers)
+        return rules
 
     def holding(self, sku: str, warehouse: str, rows: Sequence[RuleRow]) -> dict[str, Holding]:
         """Give each setting that is said for a listing, with where it stands."""
         held: dict[str, Holding] = {}
-        for settings, origin in self._layers(sku, warehouse, rows):
-            for name in RuleSettings.__slots__:
+        for settings, origin in self._layers(self._patterns.matching(sku), _own(rows, warehouse)):
+            for name in SETTINGS:
                 value = getattr(settings, name)
                 if value is not None:
                     held[name] = Holding(value, origin)
         return held
 
-    def _layers(
-        self, sku: str, warehouse: str, rows: Iterable[RuleRow]
-    ) -> Iterator[tuple[RuleSettings, str]]:
+    def _layers(self, matching: Iterable[int], own: Iterable[RuleRow]) -> Iterator[tuple[RuleSettings, str]]:
         """Give the rules that concern a listing, from the widest to the narrowest."""
-        for rule in self._wide:
+        for rule in (*self._wide, *(self._narrower[number] for number in matching)):
             yield rule.settings, rule.origin
-        for pattern, rule in self._patterns:
-            if pattern.fullmatch(sku):
-                yield rule.settings, rule.origin
-        for row in sorted(rows, key=_rank):
-            if row.warehouse in {"", warehouse}:
-                yield self._read(row.settings), row.origin
+        for row in own:
+            yield RuleSettings.from_text(row.settings), row.origin
 
-    def _read(self, text: str) -> RuleSettings:
-        known = self._settings.get(text)
-        if known is None:
-            if len(self._settings) >= MOST_REMEMBERED:
-                self._settings.clear()
-            known = self._settings[text] = RuleSettings.from_text(text)
-        return known
+
+def _own(rows: Iterable[RuleRow], warehouse: str) -> list[RuleRow]:
+    """Give a SKU's own rules that concern a warehouse, the narrower last; of one rank, in their order."""
+    return sorted((row for row in rows if row.warehouse in {"", warehouse}), key=_rank)
 
 
 def _rank(row: RuleRow) -> int:
@@ -110,7 +101,7 @@ def _rank(row: RuleRow) -> int:
 def _rules_of(layers: Iterable[RuleSettings]) -> Rules:
     said: dict[str, object] = {}
     for settings in layers:
-        for name in RuleSettings.__slots__:
+        for name in SETTINGS:
             value = getattr(settings, name)
             if value is not None:
                 said[name] = value
@@ -133,22 +124,22 @@ def _arithmetic(stock: int, sku_stock: int, rules: Rules, channel: str) -> Itera
         return
     quantity = max(stock - rules.safety_stock, 0)
     yield "safety_stock", rules.safety_stock, quantity
-    quantity = _rounded(quantity * rules.share_ppm, rules.rounding)
-    yield "share_ppm", rules.share_ppm, quantity
+    whole, rounded = _rounded(quantity * rules.share_ppm, rules.rounding)
+    yield "share_ppm", rules.share_ppm, whole
+    yield "rounding", rules.rounding, rounded
     most = MAX_QUANTITY if rules.max_shown is None else min(rules.max_shown, MAX_QUANTITY)
-    quantity = min(quantity, most)
+    quantity = min(rounded, most)
     yield "max_shown", rules.max_shown, quantity
     if quantity < rules.min_shown:
         quantity = 0
     yield "min_shown", rules.min_shown, quantity
 
 
-def _rounded(millionths: int, rounding: Rounding) -> int:
-    if rounding is Rounding.DOWN:
-        return millionths // MILLION
-    if rounding is Rounding.UP:
-        return -(-millionths // MILLION)
-    return (millionths + MILLION // 2) // MILLION
+def _rounded(millionths: int, rounding: Rounding) -> tuple[int, int]:
+    """Give the whole units, and what they are once a part of a unit is rounded."""
+    whole, part = divmod(millionths, MILLION)
+    up = {Rounding.DOWN: False, Rounding.NEAREST: part * 2 >= MILLION, Rounding.UP: part > 0}
+    return whole, whole + up[rounding]
 
 
 class Case(NamedTuple):
@@ -183,16 +174,20 @@ def decide(
 ) -> Callable[[str, Mapping[str, int], Sequence[RuleRow]], list[tuple[str, int, bool]]]:
     """Give what decides for a plan: from a SKU's stock by warehouse to what it shows in each, and pauses."""
     cascade, channel = Cascade(plan), plan.name
-    known: dict[tuple[Rules, int, int], int] = {}
+    common = cascade.common
+    # Hashing rules costs more than all the rest, so what holds for nearly all SKUs is told by identity.
+    known_commonly: dict[object, int] = {}
+    known: dict[object, int] = {}
 
     def quantity_of(rules: Rules, units: int, sku_stock: int) -> int:
         # What the last units are compared with is all that matters of the SKU's stock.
-        key = (rules, units, min(sku_stock, rules.last_units))
-        quantity = known.get(key)
+        stock = (units, min(sku_stock, rules.last_units)) if rules.last_units else units
+        memo, key = (known_commonly, stock) if rules is common else (known, (rules, stock))
+        quantity = memo.get(key)
         if quantity is None:
-            if len(known) >= MOST_REMEMBERED:
-                known.clear()
-            quantity = known[key] = shown(units, sku_stock, rules, channel)
+            if len(memo) >= MOST_REMEMBERED:
+                memo.clear()
+            quantity = memo[key] = shown(units, sku_stock, rules, channel)
         return quantity
 
     def decision(sku: str, stock: Mapping[str, int], rows: Sequence[RuleRow]) -> list[tuple[str, int, bool]]:

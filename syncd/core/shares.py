@@ -18,16 +18,14 @@ def overcommitted(plans: Sequence[ChannelPlan], own: Mapping[str, Sequence[RuleR
     """
     cascades = {plan.name: Cascade(plan) for plan in plans}
     groups = _groups(plans)
+    rows: dict[tuple[str, str], list[RuleRow]] = {}
+    for name, rules in own.items():
+        for row in rules:
+            rows.setdefault((name, row.sku), []).append(row)
     for sku in ("", *_with_shares(plans, own)):
         for names in groups:
             shares = [
-                (
-                    name,
-                    cascades[name]
-                    .of(sku, "", [row for row in own.get(name, ()) if row.sku == sku])
-                    .share_ppm,
-                )
-                for name in names
+                (name, cascades[name].of(sku, "", rows.get((name, sku), [])).share_ppm) for name in names
             ]
             total = sum(share for _, share in shares)
             if total > MILLION and any(share < MILLION for _, share in shares):

@@ -6,11 +6,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ChannelState:
-    """A channel: listings due, and why it is held; "" = it is not."""
+    """A channel: listings due, why it is held, and why its plan is refused; "" = it is not.
+
+    `plan_held`: an edit of its plan waits for a person.
+    """
 
     name: str
     due: int
     held: str = ""
+    plan_refused: str = ""
+    plan_held: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +46,9 @@ def _troubles(channels: Sequence[ChannelState], sources: Sequence[SourceState]) 
     for channel in channels:
         if channel.held:
             yield f"{channel.name} held: {channel.held}"
-    held = sum(source.imports_held for source in sources)
+        if channel.plan_refused:
+            yield f"plan of {channel.name} refused: {channel.plan_refused}"
+    held = sum(source.imports_held for source in sources) + sum(channel.plan_held for channel in channels)
     if held:
         yield f"{held} import{'' if held == 1 else 's'} held"
     for source in sources:

@@ -46,6 +46,10 @@ LAST_PUSH = Measure(
 ENABLED = Measure("syncd_channel_enabled", "1: the channel is pushed to; 0: it is switched off", _CHANNEL)
 HELD = Measure("syncd_channel_held", "1: the channel is held until a person mends its cause", _CHANNEL)
 WAREHOUSES_HELD = Measure("syncd_warehouses_held", "Warehouses that the marketplace refuses", _CHANNEL)
+PLAN_HELD = Measure("syncd_plan_held", "1: an edit of what the channel shows waits for a person", _CHANNEL)
+PLAN_REFUSED = Measure(
+    "syncd_plan_refused", "1: what is configured of the channel is not followed: it is wrong", _CHANNEL
+)
 UNREACHABLE = Measure(
     "syncd_unreachable_seconds",
     "For how long the marketplace has not answered as it should; 0: it does",

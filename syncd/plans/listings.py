@@ -59,9 +59,9 @@ class Listings:
             sku = read_sku(cells[0], "name the SKU that this row is about")
             column = "warehouse"
             warehouse = self._warehouse(cells[1])
-            filled = [at for at, cell in enumerate(cells[2:]) if trimmed(cell)]
-            column = self._columns[filled[0]] if filled else _SKU
-            identifier = self._identifier(sku, cells[2:], filled)
+            filled = [at for at, cell in enumerate(cells) if cell and at > 1 and trimmed(cell)]
+            column = self._columns[filled[0] - 2] if filled else _SKU
+            identifier = self._identifier(sku, cells, filled)
         except ValueError as error:
             problems.add(origin, f"{column}: {error}")
             return None
@@ -82,12 +82,12 @@ class Listings:
                 raise ValueError(f"needs one of {', '.join(self._columns)}: this marketplace takes no SKU")
             return sku
         if len(filled) > 1:
-            others = " and ".join(self._columns[at] for at in filled[1:])
+            others = " and ".join(self._columns[at - 2] for at in filled[1:])
             raise ValueError(
                 f"is filled, and {others} too: a row has one of them; write a row for each listing"
             )
         [at] = filled
-        kind = self._terms.kinds[at]
+        kind = self._terms.kinds[at - 2]
         if kind == _SKU:
             return self._its_sku(cells[at])
         return encode(kind, _number(cells[at]) if kind in _NUMBERS else read_sku(cells[at], _CELL))

@@ -4,18 +4,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from state.plans import BundleRow, ChannelPlan, ListedRow, PlanRows, PlanRule, RuleRow
+from state.plans import BundleRow, ChannelPlan, ListedRow, PlanRows, PlanRule, RuleRank, RuleRow
 from syncd.config.model import ChannelConfig, Config
 from syncd.config.rules import channel_rules, own_rules
 from syncd.plans.bundles import read_bundles
 from syncd.plans.listings import Listings, ListingTerms
-from syncd.plans.opening import database_fingerprint, fingerprint
+from syncd.plans.opening import database_fingerprint, fingerprint, modified_at
 from syncd.plans.problems import Problems
 from syncd.plans.queries import TableQuery
 from syncd.plans.rules_file import FileRule, RulesFile
 from syncd.plans.tables import Table, TableFile
 
 CONFIGURATION = "syncd.toml"
+SETTLE_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +53,14 @@ def plan_of(config: Config, channel: ChannelConfig) -> Candidate:
     rules = _rules_file(config)
     listings = _listings_table(config, channel)
     bundles = None if config.bundles is None else _file(config, config.bundles.file)
-    patterns = [] if rules is None else [one for one in rules.patterns() if one.channel in {"", channel.name}]
+    patterns = [] if rules is None else rules.patterns()
     plan = ChannelPlan(
         name=channel.name,
         account=channel.account,
         sources=channel.sources,
         locations=channel.warehouses,
         counted=channel.locations,
-        rules=(*channel_rules(config.rules, channel.rules, channel.name), *_pattern_rules(patterns)),
+        rules=tuple(_rules_in_order(config, channel, patterns)),
         only_listed=channel.only_listed,
         longest_sku=channel.plugin.capabilities.max_sku_length,
     )
@@ -74,17 +75,26 @@ def plan_of(config: Config, channel: ChannelConfig) -> Candidate:
 
 def stamp(config: Config, channel: ChannelConfig) -> tuple[object, ...]:
     """Give what differs when a file or database of the plan may say something else. Cheap; it blocks."""
-    rules, listings = config.rules.file, channel.listings
-    seen: list[object] = []
-    if rules is not None:
-        seen.append(fingerprint(rules))
-    if listings is not None and listings.file is not None:
-        seen.append(fingerprint(listings.file))
+    seen: list[object] = [fingerprint(path) for path in _paths(config, channel)]
+    listings = channel.listings
     if listings is not None and listings.path is not None:
         seen.append(database_fingerprint(listings.path))
-    if config.bundles is not None:
-        seen.append(fingerprint(config.bundles.file))
     return tuple(seen)
+
+
+def may_be_half_written(config: Config, channel: ChannelConfig, now: float) -> bool:
+    """Tell whether a file of the plan was written within `SETTLE_SECONDS` before `now` (epoch). It blocks.
+
+    Half a file of listings looks like a whole one: better look again soon.
+    """
+    return any(0 <= now - modified_at(path) < SETTLE_SECONDS for path in _paths(config, channel))
+
+
+def _paths(config: Config, channel: ChannelConfig) -> list[Path]:
+    """Give the files of the plan."""
+    listings = None if channel.listings is None else channel.listings.file
+    bundles = None if config.bundles is None else config.bundles.file
+    return [path for path in (config.rules.file, listings, bundles) if path is not None]
 
 
 def _rules_file(config: Config) -> RulesFile | None:
@@ -120,10 +130,24 @@ def _warehouses(channel: ChannelConfig) -> tuple[str, ...]:
     return ("",) if channel.warehouses is None else tuple(dict.fromkeys(channel.warehouses.values()))
 
 
-def _pattern_rules(patterns: list[FileRule]) -> Iterator[PlanRule]:
-    """Give the patterns in the order in which they hold: one that names a channel counts as later."""
-    for rule in sorted(patterns, key=lambda rule: bool(rule.channel)):
-        yield PlanRule(rule.rank, rule.settings, rule.origin, rule.sku)
+def _rules_in_order(config: Config, channel: ChannelConfig, patterns: list[FileRule]) -> Iterator[PlanRule]:
+    """Give the rules for many SKUs as they follow each other: those that name channels come last.
+
+    Of both kinds, those of syncd.toml stand before those of the file.
+    """
+    configured = channel_rules(config.rules, channel.rules, channel.name)
+    naming = sum(
+        rule.is_pattern and rule.channels is not None and channel.name in rule.channels
+        for rule in config.rules.for_
+    )
+    yield from configured[: len(configured) - naming]
+    yield from (_as_plan_rule(rule) for rule in patterns if not rule.channel)
+    yield from configured[len(configured) - naming :]
+    yield from (_as_plan_rule(rule) for rule in patterns if rule.channel == channel.name)
+
+
+def _as_plan_rule(rule: FileRule) -> PlanRule:
+    return PlanRule(rule.rank, rule.settings, rule.origin, rule.sku)
 
 
 def _rule_rows(
@@ -133,7 +157,7 @@ def _rule_rows(
     if rules is None:
         return
     for rule in rules.rules(found):
-        if rule.channel in {"", channel.name} and not rule.is_pattern:
+        if rule.channel in {"", channel.name} and rule.rank is not RuleRank.PATTERN:
             yield RuleRow(rule.sku, rule.warehouse, rule.rank, rule.text, rule.origin)
 
 

@@ -87,6 +87,14 @@ def fingerprint(path: Path) -> tuple[int, ...]:
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
+def modified_at(path: Path) -> float:
+    """Give when it was last written, in seconds since the epoch; long ago where there is none."""
+    try:
+        return path.lstat().st_mtime
+    except OSError:
+        return 0.0
+
+
 def database_fingerprint(path: Path) -> tuple[tuple[int, ...], ...]:
     """The same of an SQLite database: what it says may stand beside it. A log without content is none."""
     real = _followed(path)

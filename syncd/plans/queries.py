@@ -27,6 +27,10 @@ class TableQuery:
         except SourceUnreachable as error:
             problems.add(self.label, str(error), passing=True)
 
+    def may_hold(self, signs: bytes) -> bool:  # noqa: ARG002 (as `Table` asks)
+        """Say yes: that would take the query. See `syncd.plans.tables.Table`."""
+        return True
+
     def _lines(self, source: DatabaseSource, asked: Asked, problems: Problems) -> Iterator[Line]:
         number = 0
         for columns, block in source.blocks():
@@ -43,7 +47,7 @@ class TableQuery:
                     cells.append("")
                     picked = found.pick(cells)
                     if any(map(trimmed, picked)):
-                        yield Line(origin, picked)
+                        yield origin, picked
 
     def _cells(self, values: Values, columns: list[str], origin: str, problems: Problems) -> list[str] | None:
         cells = []

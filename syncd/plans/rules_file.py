@@ -1,6 +1,6 @@
 """The file of rules: for the many SKUs that have one of their own, and for patterns of SKUs."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from state.plans import Rounding, RuleRank, RuleSettings, Selling
@@ -15,6 +15,7 @@ MOST_PATTERNS: Final = 1_000
 """Each is compared with every SKU; rules for single SKUs cost nothing."""
 MOST_UNITS: Final = 1_000_000_000
 
+_SIGNS: Final = b"*?"
 _REMEMBERED: Final = 10_000
 _PLACE: Final = ("sku", "channel", "warehouse")
 _SETTINGS: Final = (
@@ -34,6 +35,7 @@ _NOTHING: Final = RuleSettings()
 class FileRule(NamedTuple):
     """One row. `channel` and `warehouse` "" = all; `text` is what `settings` write down."""
 
+    rank: RuleRank
     sku: str
     channel: str
     warehouse: str
@@ -41,24 +43,18 @@ class FileRule(NamedTuple):
     text: str
     origin: str
 
-    @property
-    def is_pattern(self) -> bool:
-        """Whether it may hold for many SKUs."""
-        return is_pattern(self.sku)
-
-    @property
-    def rank(self) -> RuleRank:
-        """How narrow it is."""
-        if self.is_pattern:
-            return RuleRank.PATTERN
-        if self.warehouse:
-            return RuleRank.WAREHOUSE
-        return RuleRank.LISTING if self.channel else RuleRank.SKU
-
 
 def is_pattern(sku: str) -> bool:
     """Whether `sku` stands for many."""
     return "*" in sku or "?" in sku
+
+
+def _rank(sku: str, channel: str, warehouse: str) -> RuleRank:
+    if is_pattern(sku):
+        return RuleRank.PATTERN
+    if warehouse:
+        return RuleRank.WAREHOUSE
+    return RuleRank.LISTING if channel else RuleRank.SKU
 
 
 class RulesFile:
@@ -77,7 +73,7 @@ class RulesFile:
             rule = self._rule(origin, cells, problems)
             if rule is None:
                 continue
-            if rule.is_pattern:
+            if rule.rank is RuleRank.PATTERN:
                 patterns += 1
                 if patterns == MOST_PATTERNS + 1:
                     problems.add(
@@ -93,6 +89,8 @@ class RulesFile:
         """Give its patterns only, without a word on what is wrong: `rules` tells."""
         found: list[FileRule] = []
         unheard = Problems()
+        if not self._table.may_hold(_SIGNS):
+            return found
         for origin, cells in self._table.lines(_ASKED, unheard):
             if is_pattern(cells[0]) and len(found) < MOST_PATTERNS:
                 rule = self._rule(origin, cells, unheard)
@@ -103,10 +101,7 @@ class RulesFile:
     def _rule(self, origin: str, cells: Cells, problems: Problems) -> FileRule | None:
         """Read a row; None where it says nothing, or nothing that can be meant."""
         before = problems.count
-
-        def told(column: str, error: ValueError) -> None:
-            problems.add(origin, f"{column}: {error}")
-
+        settings, text = self._said.get(cells[3:]) or self._settings(cells[3:], origin, problems)
         sku = channel = warehouse = ""
         column = "sku"
         try:
@@ -116,21 +111,18 @@ class RulesFile:
             column = "warehouse"
             warehouse = self._warehouse(cells[2], sku, channel)
         except ValueError as error:
-            told(column, error)
-        said = cells[3:]
-        known = self._said.get(said)
-        settings, text = known or self._settings(said, told)
-        if problems.count > before:
+            problems.add(origin, f"{column}: {error}")
+        if problems.count > before or settings == _NOTHING:
             return None
-        if known is None and len(self._said) < _REMEMBERED:
-            self._said[said] = settings, text
-        return None if settings == _NOTHING else FileRule(sku, channel, warehouse, settings, text, origin)
+        return FileRule(_rank(sku, channel, warehouse), sku, channel, warehouse, settings, text, origin)
 
     def _channel(self, cell: str) -> str:
-        return read_name(cell, self._warehouses, "channel") if trimmed(cell) else ""
+        if not cell or not trimmed(cell):
+            return ""
+        return read_name(cell, self._warehouses, "channel")
 
     def _warehouse(self, cell: str, sku: str, channel: str) -> str:
-        if not trimmed(cell):
+        if not cell or not trimmed(cell):
             return ""
         if not channel:
             raise ValueError(f'"{shown(trimmed(cell))}" needs a channel: each has warehouses of its own')
@@ -138,24 +130,27 @@ class RulesFile:
             raise ValueError("needs one SKU, written out: a pattern holds for all warehouses of a channel")
         return read_warehouse(cell, channel, self._warehouses[channel])
 
-    def _settings(self, cells: Cells, told: Callable[[str, ValueError], None]) -> tuple[RuleSettings, str]:
+    def _settings(self, cells: Cells, origin: str, problems: Problems) -> tuple[RuleSettings, str]:
+        """Read what it sets; remembered where nothing is wrong, because few rows set what no other does."""
+        before = problems.count
         said: dict[str, object] = {}
         for column, cell in zip(_SETTINGS, cells, strict=True):
             if trimmed(cell):
                 try:
                     said["share_ppm" if column == "share" else column] = self._setting(column, cell)
                 except ValueError as error:
-                    told(column, error)
+                    problems.add(origin, f"{column}: {error}")
         settings = RuleSettings(**said)  # type: ignore[arg-type] # each is what its column gives
         if settings.max_shown is not None and (settings.min_shown or 0) > settings.max_shown:
-            told(
-                "min_shown",
-                ValueError(
-                    f"{settings.min_shown} is above max_shown, which is {settings.max_shown}: it would "
-                    "always show zero; to show none, write selling = stopped"
-                ),
+            problems.add(
+                origin,
+                f"min_shown: {settings.min_shown} is above max_shown, which is {settings.max_shown}: it "
+                "would always show zero; to show none, write selling = stopped",
             )
-        return settings, settings.as_text()
+        read = settings, settings.as_text()
+        if problems.count == before and len(self._said) < _REMEMBERED:
+            self._said[cells] = read
+        return read
 
     def _setting(self, column: str, cell: str) -> object:
         if column == "share":

@@ -17,6 +17,7 @@ from syncd.sources.rows import SourceUnreachable, SourceUnreadable, shown
 from syncd.sources.trailer import CellRows
 
 _FIRST_LINES: Final = 20
+_CHUNK: Final = 1 << 18
 _UNREADABLE_NOW: Final = "is not the text that it was: it is read again"
 
 
@@ -27,6 +28,10 @@ class Table(Protocol):
 
     def lines(self, asked: Asked, problems: Problems) -> Iterator[Line]:
         """Give its rows one at a time, never an exception: what is wrong goes to `problems`."""
+        ...
+
+    def may_hold(self, signs: bytes) -> bool:
+        """Tell quickly whether any of these signs may stand in it."""
         ...
 
 
@@ -48,6 +53,17 @@ class TableFile:
             problems.add(self.label, _told(error))
         except UnicodeDecodeError:
             problems.add(self.label, _UNREADABLE_NOW, passing=True)
+
+    def may_hold(self, signs: bytes) -> bool:
+        """Look for the bytes, which stand for these signs in every encoding. See `Table`."""
+        try:
+            with self._file.opened() as file:
+                while chunk := file.read(_CHUNK):
+                    if any(sign in chunk for sign in signs):
+                        return True
+        except (SourceUnreadable, OSError):
+            return True  # whoever reads it finds out
+        return False
 
 
 class _Reading:
@@ -93,7 +109,7 @@ class _Reading:
                     cells.append("")
                     picked = pick(cells)
                     if picked[0].strip() or any(map(trimmed, picked)):
-                        yield Line(f"{label} line {line}", picked)
+                        yield f"{label} line {line}", picked
             except csv.Error as error:
                 self._broken(error, source.line, before + reader.line_num)
             else:

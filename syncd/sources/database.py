@@ -14,7 +14,7 @@ from urllib.parse import quote
 from syncd.core.numbers import LARGEST_QUANTITY
 from syncd.sources.cells import Cell, Unusable
 from syncd.sources.identifiers import LONGEST_IDENTIFIER
-from syncd.sources.judge import Judge
+from syncd.sources.judge import FileTerms, Judge
 from syncd.sources.rows import KnownSkus, ReadReport, Row, SourceUnreachable, SourceUnreadable, shown
 
 BUSY_SECONDS: Final = 5.0
@@ -49,7 +49,7 @@ Values: TypeAlias = tuple[object, ...]
 class DatabaseSource:
     """One query on one database. All methods block; call them from one thread at a time.
 
-    `clock` gives monotonic seconds.
+    `location`: all that it says lies there; "" = where its rows say. `clock` gives monotonic seconds.
     """
 
     def __init__(
@@ -57,12 +57,14 @@ class DatabaseSource:
         path: Path,
         query: str,
         *,
+        location: str = "",
         query_seconds: float = QUERY_SECONDS,
         busy_seconds: float = BUSY_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.path = path
         self.query = query
+        self._terms = FileTerms(numbers="1234", location=location)
         self._query_seconds = query_seconds
         self._busy_seconds = busy_seconds
         self._clock = clock
@@ -106,7 +108,7 @@ class DatabaseSource:
             if reader is None:
                 order = _order(columns)
                 report.format = f"SQLite; columns {', '.join(name for name in _COLUMNS if name in order)}"
-                reader = _RowReader(order, known, report)
+                reader = _RowReader(order, self._terms, known, report)
             yield from reader.rows(block)
         if reader is not None:
             version, self._read_version = self._read_version, None
@@ -230,17 +232,17 @@ def _order(got: list[str]) -> dict[str, int]:
 class _RowReader:
     """Takes the values of a database for what they are; SQLite gives any type in any column."""
 
-    def __init__(self, order: dict[str, int], known: KnownSkus, report: ReadReport) -> None:
+    def __init__(self, order: dict[str, int], terms: FileTerms, known: KnownSkus, report: ReadReport) -> None:
         self._sku, self._quantity = order["sku"], order["quantity"]
         self._location = order.get("location")
         names = ("sku", "quantity", "" if self._location is None else "location")
-        self._judge = Judge(names, "1234", known, report)
+        self._judge = Judge(names, terms, known, report)
         self._line = 0
         self._good = 0
 
     def rows(self, block: list[Values]) -> Iterator[Row]:
         """The rows that these values make: at once where they are plainly good, else after a closer look."""
-        location: str | None = ""
+        location: str | None = self._judge.place
         locations = cast("dict[object, str]", self._judge.locations)  # only text: 1 is not taken for 1.0
         for values in block:
             self._line += 1

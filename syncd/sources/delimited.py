@@ -39,7 +39,7 @@ def read_delimited(file: Bytes, terms: FileTerms, known: KnownSkus, report: Read
     if terms.trailer is not None:
         reader = WithoutTrailer(reader, terms.trailer)
     report.format += f"{header.dialect.described()}; {source.encoding.label}; {header.described()}"
-    judge = Judge(header.columns.names, terms.numbers, known, report)
+    judge = Judge(header.columns.names, terms, known, report)
     return _rows(source, header, reader, judge)
 
 
@@ -49,7 +49,7 @@ def _rows(source: BoundedText, header: Header, reader: CellRows, judge: Judge) -
     source.line = before + reader.line_num
     sku_at, quantity_at, location_at, width = columns.sku, columns.quantity, columns.location, columns.width
     quantities, locations = judge.quantities, judge.locations
-    location: str | None = ""
+    location: str | None = judge.place
     good = 0
     while True:
         try:

@@ -41,7 +41,7 @@ def read_json(file: Bytes, terms: FileTerms, known: KnownSkus, report: ReadRepor
     columns = find_columns(keys, terms.columns)
     kind = "JSON array" if is_array else "JSON Lines"
     report.format += f"{kind}; {source.encoding.label}; {columns.described()}"
-    judge = Judge(columns.names, terms.numbers, known, report)
+    judge = Judge(columns.names, terms, known, report)
     wanted = [keys[at] for at in (columns.sku, columns.quantity, columns.location) if at is not None]
     return _rows(itertools.chain(first, entries), wanted, judge, None if is_array else source)
 

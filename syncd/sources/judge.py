@@ -23,28 +23,34 @@ class FileTerms:
 
     `columns`: our name = the file's header; what is left out is recognised. `trailer`: what the last row of
     a complete file says, with `{rows}` for the number of rows before it; None = nothing. `sheet`: the sheet
-    of a workbook; None = the one that has the columns.
+    of a workbook; None = the one that has the columns. `location`: all of the source lies there; "" = where
+    its rows say.
     """
 
     columns: Mapping[str, str] | None = None
     numbers: str = "auto"
     sheet: str | None = None
     trailer: str | None = None
+    location: str = ""
 
 
 class Judge:
     """Decides on rows that are not plainly good, and counts."""
 
     def __init__(
-        self, headers: tuple[str, str, str], numbers: str, known: KnownSkus, report: ReadReport
+        self, headers: tuple[str, str, str], terms: FileTerms, known: KnownSkus, report: ReadReport
     ) -> None:
         """`headers` of SKU, quantity and location ("" = the table has none) name the columns of bad rows."""
         self.report = report
+        self.place = terms.location
+        """Where a row lies that does not say it."""
+        if self.place:
+            report.format += f"; location {shown(self.place)}"
         self.quantities: dict[str, int] = {}
         self.locations: dict[str, str] = {}
         """What the most frequent cells say: a table repeats few different quantities and locations."""
         self._sku_header, self._quantity_header, self._location_header = headers
-        self._numbers = numbers
+        self._numbers = terms.numbers
         self._known = known
         self._ambiguous: dict[str, str] = {}
         self._suggestions = 0
@@ -118,8 +124,17 @@ class Judge:
 
     def _location(self, cell: Cell, line: int) -> str | None:
         if not self._location_header:
-            return ""
+            return self.place
         location = self._identifier(cell, self._location_header, line)
+        if self.place and location is not None and location != self.place:
+            if location:
+                reason = (
+                    f'the row says location "{shown(location)}", and this source is set to'
+                    f' location "{shown(self.place)}"'
+                )
+                self.bad(line, self._location_header, location, reason)
+                return None
+            location = self.place
         if location is not None and isinstance(cell, str) and len(self.locations) < _REMEMBERED:
             self.locations[cell] = location
         return location

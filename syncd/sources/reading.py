@@ -43,7 +43,7 @@ def _read_workbook(content: Content, terms: FileTerms, known: KnownSkus, report:
     file = cast("BinaryIO", content.file)
     with opened_sheet(file, content.kind, sheet=terms.sheet, columns=terms.columns) as sheet:
         report.format += f"{content.kind.upper()}; sheet {sheet.name}; {sheet.described}"
-        judge = Judge(sheet.headers, terms.numbers, known, report)
+        judge = Judge(sheet.headers, terms, known, report)
         good = 0
         for line, sku, location, quantity in sheet.rows:
             row = judge.row(sku, location, quantity, line)

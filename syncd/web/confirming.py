@@ -27,6 +27,8 @@ def question_of(wanted: Wanted, overview: Overview, app: App) -> Question | None
         held = next((one for one in overview.held if one.detail.id == wanted.parameters["id"]), None)
         if held is None:
             return None
+        if held.detail.is_plan:
+            return _about_plan(wanted.verb, held, app)
         source = app.config.sources.get(held.detail.source)
         return _about_import(wanted.verb, held, "keep" if source is None else source.missing)
     names = wanted.parameters["channels"]
@@ -62,6 +64,48 @@ def _about_import(verb: str, held: HeldImport, missing: str) -> Question:
             ),
             *([_about_missing(detail.missing, missing)] if detail.missing else []),
             f"Units: {detail.units_before:,} before, {detail.units_after:,} in it.",
+            f"It was held because: {detail.reason}",
+        ],
+        f"Approve import {detail.id}",
+        {"id": str(detail.id)},
+        grave=True,
+        held=held,
+    )
+
+
+def _about_plan(verb: str, held: HeldImport, app: App) -> Question:
+    """Ask about an edit of what a channel shows: it speaks of listings, and changes no stock."""
+    detail = held.detail
+    if verb == "reject":
+        return Question(
+            f"Reject the edit of what {detail.channel} shows?",
+            [
+                f"None of it takes effect: {detail.channel} goes on showing what it shows.",
+                "It still stands where it was made: take it back there, or edit it again.",
+            ],
+            f"Reject import {detail.id}",
+            {"id": str(detail.id)},
+            held=held,
+        )
+    touched = detail.new + detail.up + detail.down + detail.zeroed
+    gone = (
+        f"{plural(detail.newly_missing, 'listing')} {'is' if detail.newly_missing == 1 else 'are'} not sold"
+        f" there any more, {detail.missing:,} of them above zero: what is shown of them stays, set it to zero"
+        " there."
+    )
+    lane = app.lanes.get(detail.channel)
+    seconds = None if lane is None else lane.pacer.seconds_for(touched)
+    takes = "" if seconds is None else f" That takes about {duration(seconds)} at the present pace."
+    return Question(
+        f"Approve the edit of what {detail.channel} shows?",
+        [
+            (
+                f"It changes {plural(touched, 'listing')} at once: {detail.zeroed:,} to zero,"
+                f" {detail.down:,} down, {detail.up:,} up, {detail.new:,} new.{takes}"
+            ),
+            *([gone] if detail.newly_missing else []),
+            *(f"{note[:1].upper()}{note[1:]}." for note in detail.notes.splitlines()),
+            f"Units shown: {detail.units_before:,} before, {detail.units_after:,} then.",
             f"It was held because: {detail.reason}",
         ],
         f"Approve import {detail.id}",

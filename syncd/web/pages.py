@@ -17,8 +17,9 @@ from state.import_details import import_detail, largest_changes
 from syncd import __version__
 from syncd.app import App
 from syncd.config.model import Config
+from syncd.core.rules import decide
 from syncd.errors import SyncdError
-from syncd.explaining import explanation_of, warehouses_of
+from syncd.explaining import explanation_of
 from syncd.operations import Do
 from syncd.web import confirming
 from syncd.web.acting import Actor
@@ -154,11 +155,10 @@ class Pages:
         sku = _searchable(request.query_params.get("sku", "").strip())
         config, now = self._config, self._now()
         names = list(config.channels)
-        places = {name: warehouses_of(config.channels[name]) for name in names}
         record = None
         if sku:
             record = await self._readings.of(
-                ("sku", sku), lambda reader: read_sku(reader, sku, places, ATTEMPTS_SHOWN)
+                ("sku", sku), lambda reader: read_sku(reader, sku, names, ATTEMPTS_SHOWN, decide=decide)
             )
         explanation = None if record is None else explanation_of(config, record, sku, names, now)
         known = record is not None and not record.is_empty

@@ -181,6 +181,7 @@ def _channel(name: str, channel: Mapping[str, Any], now: int, told_late: frozens
             where,
             hold["since"],
         )
+    yield from _plan(name, channel["plan"], where)
     for one in channel["held_warehouses"]:
         yield Trouble(
             Weight.ACT,
@@ -199,6 +200,37 @@ def _channel(name: str, channel: Mapping[str, Any], now: int, told_late: frozens
             "The failures below say why.",
             "failures",
         )
+
+
+def _plan(name: str, plan: Mapping[str, Any], where: str) -> Iterator[Trouble]:
+    if plan["import"] is not None:
+        reason = f": {plan['reason']}" if plan["state"] == "held" else ""
+        yield Trouble(
+            Weight.ACT,
+            f"An edit of what {name} shows is held{reason}",
+            "See what it would do, then approve or reject it.",
+            "held-imports",
+            plan["since"] if plan["state"] == "held" else None,
+        )
+    if plan["state"] != "refused":
+        return
+    if not plan["problems"]:
+        yield Trouble(
+            Weight.LOOK,
+            f"An edit of what {name} shows was rejected, and is still configured",
+            "Take it back where it was made.",
+            where,
+            plan["since"],
+        )
+        return
+    more = f" (and {plan['problem_count'] - 1:,} more)" if plan["problem_count"] > 1 else ""
+    yield Trouble(
+        Weight.ACT,
+        f"What is configured of {name} is refused: {plan['problems'][0]}{more}",
+        "Mend it: it is read again by itself. What was shown before stays.",
+        where,
+        plan["since"],
+    )
 
 
 def _late(name: str, channel: Mapping[str, Any], now: int) -> Iterator[Trouble]:

@@ -1,21 +1,20 @@
 """The daemon as systemd sees it: a datagram socket that listens to the real process."""
 
+import os
 import re
 import signal
 import sqlite3
-from contextlib import closing
+import time
+from contextlib import closing, suppress
 from itertools import pairwise
 
 import pytest
-from processes import eventually, shows
+from processes import SOURCE, eventually, shows
 from service_manager import ServiceManager
 
 from connectors.sandbox.faults import Effect, Fault, FaultKind
 
-ENDLESS = (
-    "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n)"
-    " SELECT 'A' AS sku, count(*) AS quantity FROM n"
-)
+WRITERS = '[sources.pos]\ntype = "sqlite"\npath = "pos.db"\nquery = "SELECT sku, quantity FROM stock"\n'
 
 
 @pytest.fixture
@@ -30,6 +29,30 @@ def watched(site, manager):
     """A site whose daemon is served by a manager with a watchdog of three seconds."""
     site.environment = manager.environment(watchdog_seconds=3)
     return site
+
+
+@pytest.fixture
+def hanging(tmp_path, new_site, served, manager):
+    """A site with a second source that does not answer, and what lets it answer.
+
+    What hangs is real: SQLite opens the journal that another program seems to have left, and no pipe is
+    opened for reading before somebody writes to it.
+    """
+    site = new_site(served, text=SOURCE + WRITERS + served.sandbox.configuration(served.url))
+    site.environment = manager.environment(watchdog_seconds=3)
+    with closing(sqlite3.connect(site.folder / "pos.db")) as database:
+        database.executescript("CREATE TABLE stock(sku, quantity); INSERT INTO stock VALUES ('B', 7)")
+    journal = site.folder / "pos.db-journal"
+    os.mkfifo(journal)
+
+    def answer():
+        with suppress(OSError):  # nobody waits
+            os.close(os.open(journal, os.O_WRONLY | os.O_NONBLOCK))
+        journal.unlink()
+
+    yield site, answer
+    if journal.exists():
+        answer()
 
 
 def test_it_is_ready_when_its_socket_answers_and_tells_what_is_due_and_that_it_stops(watched, manager):
@@ -115,22 +138,45 @@ def test_a_loop_that_is_blocked_feeds_nobody_and_one_that_goes_on_does(watched, 
     assert watched.terminate() == 0
 
 
-def test_a_source_that_makes_no_headway_stops_the_feeding_and_says_so_once(
-    tmp_path, new_site, served, manager
-):
-    with closing(sqlite3.connect(tmp_path / "pos.db")):
-        text = f'[sources.pos]\ntype = "sqlite"\npath = "{tmp_path / "pos.db"}"\nquery = "{ENDLESS}"\n'
-        site = new_site(served, text=text + served.sandbox.configuration(served.url))
-    site.environment = manager.environment(watchdog_seconds=3)
+def test_a_source_that_does_not_answer_is_told_once_and_costs_only_itself(hanging, manager, served):
+    site, answer = hanging
     site.start()
-    manager.told("READY=1")
-    stalled = manager.told_status("source pos stands still")
+    ready = manager.told("READY=1")
+    site.drop({"A": 3})
+    eventually(shows(served, {"A": 3}), "the other source goes on")
+    stalled = manager.told_status("source pos cannot be read: reading it stands still", after=ready)
     manager.hear(6)
 
-    assert "WATCHDOG=1" not in manager.all()[stalled:]
+    assert manager.all()[stalled:].count("WATCHDOG=1") >= 4
     said = site.log.read_text()
     assert said.count("progress_stalled") == 1
     assert re.search(r"progress_stalled.*source pos is \d s late", said)
+    assert "pos: cannot be read since" in site.command("status").stdout
+    site.drop({"A": 4}, "later.csv")
+    eventually(shows(served, {"A": 4}), "the other source goes on")
+
+    answer()
+    eventually(shows(served, {"A": 4, "B": 7}), "it is read as soon as it answers")
+    eventually(lambda: "source_recovered" in site.log.read_text(), "it is told to be well")
+    eventually(lambda: re.search(r"progress_resumed.*source pos", site.log.read_text()), "it moves again")
+    assert site.terminate() == 0
+
+
+def test_a_source_that_does_not_answer_holds_up_neither_a_reload_nor_the_end(hanging, manager, served):
+    site, _ = hanging
+    site.start()
+    manager.told("READY=1")
+    eventually(lambda: "progress_stalled" in site.log.read_text(), "it stands still")
+    site.config.write_text(site.config.read_text().replace('settle = "100ms"', 'settle = "200ms"'))
+
+    began = time.monotonic()
+    assert site.command("reload").returncode == 0
+    assert time.monotonic() - began < 20
+    site.drop({"A": 3})
+    eventually(shows(served, {"A": 3}), "it works by the new configuration")
+    began = time.monotonic()
+    assert site.terminate() == 0
+    assert time.monotonic() - began < 20
 
 
 def test_a_slow_marketplace_or_one_that_is_down_is_no_standstill(new_site, served, manager):

@@ -85,6 +85,7 @@ def test_each_key_that_every_channel_may_have_loads(example, load):
 
     assert loaded.limits_set == set(type(loaded.limits).__slots__)
     assert loaded.rules.max_shown == 50
+    assert loaded.listings.file.name == "listings.csv"
     assert loaded.warehouses == {"JKT": "1610", "BDG": "1611"}
 
 

@@ -284,15 +284,18 @@ def test_it_is_ready_once_looked_at_until_it_stops_and_lives_while_things_move(r
             app.progress.expect("channel shop", app.world.clock.monotonic() - 100, 10)
             await ask()
             app.progress.rest("channel shop")
+            app.progress.expect("source erp", app.world.clock.monotonic() - 100, 10, vital=False)
+            await ask()
             app.vitals.stopping = True
             await ask()
         return answers
 
-    unlooked, ready, late, stopping = asyncio.run(story())
+    unlooked, ready, late, silent, stopping = asyncio.run(story())
 
     assert unlooked == [(200, []), (503, ["the sources have not been looked at yet"])]
     assert ready == [(200, []), (200, [])]
     assert late == [(503, ["channel shop is 90 s late"]), (200, [])]
+    assert silent == [(200, []), (200, [])], "a restart would not mend a source"
     assert stopping == [(200, []), (503, ["it is stopping"])]
 
 

@@ -1,10 +1,11 @@
 """What a configuration and its files make of one channel."""
 
 import contextlib
+import os
 import sqlite3
 
 from state.plans import BundleRow, ListedRow, RuleRank
-from syncd.plans.making import plan_of, stamp
+from syncd.plans.making import SETTLE_SECONDS, may_be_half_written, plan_of, stamp
 
 
 def candidate(config, name="toko"):
@@ -24,7 +25,7 @@ def test_a_configuration_without_files_is_a_plan_without_rows(shops):
     assert (found.plan.locations, found.plan.counted) == ({"JKT": "1610", "BDG": "1611"}, None)
     assert (toco.plan.locations, toco.plan.counted) == (None, ("JKT",))
     assert (found.plan.longest_sku, toco.plan.only_listed) == (50, False)
-    assert [rule.rank for rule in found.plan.rules if rule.rank != RuleRank.DEFAULT] == [RuleRank.CHANNEL]
+    assert found.plan.rules == ()
 
 
 def test_rows_come_out_of_all_files_with_their_origins(shops):
@@ -45,6 +46,58 @@ def test_rows_come_out_of_all_files_with_their_origins(shops):
     assert listed[0] == ListedRow("A", "", " product_id 12", "lists/toko.csv line 2")
     assert bundles == too == [BundleRow("SET", "A", 2, "bundles.csv line 2")]
     assert unlisted == []
+
+
+RULES = """
+[rules]
+safety_stock = 1
+file = "rules.csv"
+
+[[rules.for]]
+sku = "A*"
+channels = ["toko"]
+max_shown = 2
+
+[[rules.for]]
+sku = "A*"
+max_shown = 1
+
+[[rules.for]]
+sku = "A1"
+max_shown = 3
+"""
+
+
+def test_rules_follow_each_other_as_they_hold(shops):
+    (shops.at / "rules.csv").write_text(
+        "sku,channel,warehouse,max_shown\nA*,toko,,5\nB*,,,4\nC*,toco,,6\nA1,toko,1610,7\nA1,toco,,8\nA1,,,9\n"
+    )
+    config = shops.load(toko="[channels.toko.rules]\nmax_shown = 0\n", more=RULES)
+
+    found, (own, _, _) = candidate(config)
+
+    assert found.problems == []
+    assert [(rule.rank, rule.pattern, rule.settings.max_shown) for rule in found.plan.rules] == [
+        (RuleRank.DEFAULT, "", None),
+        (RuleRank.CHANNEL, "", 0),
+        (RuleRank.PATTERN, "A*", 1),
+        (RuleRank.PATTERN, "B*", 4),
+        (RuleRank.PATTERN, "A*", 2),
+        (RuleRank.PATTERN, "A*", 5),
+    ]
+    assert found.plan.rules[-1].origin == "rules.csv line 2"
+    assert [(row.sku, row.warehouse, row.rank, row.settings) for row in own] == [
+        ("A1", "", RuleRank.SKU, '{"max_shown":3}'),
+        ("A1", "1610", RuleRank.WAREHOUSE, '{"max_shown":7}'),
+        ("A1", "", RuleRank.SKU, '{"max_shown":9}'),
+    ]
+
+
+def test_a_row_for_another_channel_is_judged_all_the_same(shops):
+    (shops.at / "rules.csv").write_text("sku,channel,warehouse,max_shown\nA,toco,1610,5\n")
+    config = shops.load(more='[rules]\nfile = "rules.csv"\n')
+
+    assert candidate(config)[0].problems == candidate(config, "toco")[0].problems != []
 
 
 def test_problems_of_all_files_are_collected(shops):
@@ -125,3 +178,19 @@ def test_a_query_of_a_database_at_rest_leaves_its_stamp(shops):
 
     assert found.problems == []
     assert stamp(config, channel) == before
+
+
+def test_a_file_may_be_half_written_shortly_after_it_was_written(shops):
+    path = shops.at / "toko.csv"
+    config = shops.load(toko='[channels.toko.listings]\nfile = "toko.csv"\n')
+    channel = config.channels["toko"]
+    assert not may_be_half_written(config, channel, 1000.0)  # there is none
+
+    path.write_text("sku\nA\n")
+    os.utime(path, (1000.0, 1000.0))
+
+    assert may_be_half_written(config, channel, 1000.0)
+    assert may_be_half_written(config, channel, 1000.0 + SETTLE_SECONDS - 0.1)
+    assert not may_be_half_written(config, channel, 1000.0 + SETTLE_SECONDS)
+    assert not may_be_half_written(config, channel, 990.0)  # a clock that is off must not hold it up
+    assert not may_be_half_written(config, config.channels["toco"], 1000.0)

@@ -123,7 +123,7 @@ def test_what_cannot_be_meant_is_told_with_its_column(cells, problem):
 def test_all_that_is_wrong_with_a_row_is_told():
     _, problems = read_text("sku,channel,share,max_shown\nA,x,5,x\nB,,10%,\n")
 
-    assert [problem.split(": ")[1] for problem in problems.kept] == ["channel", "share", "max_shown"]
+    assert [problem.split(": ")[1] for problem in problems.kept] == ["share", "max_shown", "channel"]
 
 
 def test_a_wrong_setting_is_told_of_each_row_that_has_it():
@@ -138,8 +138,8 @@ def test_patterns_are_bounded_and_rules_of_single_skus_are_not():
 
     rules, problems = read_text("sku,max_shown\n" + patterns + singles)
 
-    assert sum(rule.is_pattern for rule in rules) == MOST_PATTERNS
-    assert sum(not rule.is_pattern for rule in rules) == MOST_PATTERNS + 5
+    assert sum((rule.rank is RuleRank.PATTERN) for rule in rules) == MOST_PATTERNS
+    assert sum((rule.rank is RuleRank.SKU) for rule in rules) == MOST_PATTERNS + 5
     assert [problem.split(":")[0] for problem in problems.kept] == [f"rules.csv line {MOST_PATTERNS + 2}"]
 
 

@@ -208,6 +208,22 @@ def test_a_file_that_changes_while_it_is_read_is_told(tmp_path, write):
     assert problems.passing
 
 
+def test_text_that_is_overwritten_with_bytes_of_another_encoding_is_told(tmp_path):
+    path = tmp_path / "list.csv"
+    path.write_text("sku\n" + "A\n" * 500_000)
+    table, problems = TableFile(path, "list.csv"), Problems()
+    reading = table.lines(ASKED, problems)
+    next(reading)
+    with path.open("r+b") as file:
+        file.seek(-100, os.SEEK_END)
+        file.write(b"\xff")
+
+    list(reading)
+
+    assert problems.kept == ["list.csv: is not the text that it was: it is read again"]
+    assert problems.passing
+
+
 def test_a_file_that_is_let_go_of_in_the_middle_is_closed(tmp_path):
     path = tmp_path / "list.csv"
     path.write_text("sku\nA\nB\n")

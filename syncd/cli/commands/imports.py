@@ -9,6 +9,7 @@ import click
 from state import reports
 from state.database import Reader
 from state.import_details import effect_of, import_detail
+from state.plan_standing import PLAN
 from syncd.cli.asking import do
 from syncd.cli.context import load, now_ms
 from syncd.cli.options import config_option, json_option
@@ -25,6 +26,12 @@ Examples:
   syncd imports approve 12                  it is right: let it through
   syncd imports reject 12                   it is wrong: discard it"""
 _IN_EFFECT = {"applied", "unchanged"}
+_OF_A_PLAN = {
+    "known": "listings", "new": "new", "up": "up", "down": "down", "zeroed": "to zero",
+    "newly_missing": "not sold any more", "missing": "of these above zero", "units_before": "units shown",
+    "units_after": "then",
+}  # fmt: skip
+"""What the counts of an edit are called: it changes listings, and no stock."""
 
 
 @click.group("imports", invoke_without_command=True, epilog=EPILOG)
@@ -32,10 +39,11 @@ _IN_EFFECT = {"applied", "unchanged"}
 @config_option
 @click.pass_context
 def command(context: click.Context, *, as_json: bool) -> None:
-    """List the files and polls that came in, newest first; approve or reject a held one.
+    """List the files, polls and edits that came in, newest first; approve or reject a held one.
 
     An import that looks wrong (far fewer units, many SKUs missing or going to zero) is held: nothing of it
-    applies until a person decides, or a plausible one replaces it.
+    applies until a person decides, or a plausible one replaces it. So is an edit of the configuration, rules,
+    listings or bundles that would do the like to what a channel shows; its source is "plan of CHANNEL".
     """
     if context.invoked_subcommand is not None:
         return
@@ -93,27 +101,32 @@ def show(import_id: int, *, as_json: bool) -> None:
             click.echo(f"{what}: {cell(text)}")
     for note in detail.notes.splitlines():
         click.echo(f"note: {cell(note)}")
-    print_table(
-        ("rows", "bad", "blank", "negative"),
-        [(detail.rows, detail.bad, detail.blank, detail.negative)],
-        numbers=4,
-    )
-    _print_effect(effect)
+    if not detail.is_plan:
+        print_table(
+            ("rows", "bad", "blank", "negative"),
+            [(detail.rows, detail.bad, detail.blank, detail.negative)],
+            numbers=4,
+        )
+    _print_effect(effect, detail.contents)
     if detail.state == "held":
         click.echo(f"if it is right: syncd imports approve {import_id}")
         click.echo(f"if not:         syncd imports reject {import_id}")
 
 
-def _print_effect(effect: dict[str, Any]) -> None:
+def _print_effect(effect: dict[str, Any], contents: str) -> None:
     """Print counts, and the largest changes where they were kept."""
-    counts = {name: count for name, count in effect.items() if name != "largest"}
-    print_table([name.replace("_", " ") for name in counts], [list(counts.values())], numbers=len(counts))
+    counts = {name.replace("_", " "): count for name, count in effect.items() if name != "largest"}
+    place, gone = "location", "missing"
+    if contents == PLAN:
+        counts = {words: effect[name] for name, words in _OF_A_PLAN.items()}
+        place, gone = "warehouse", "not sold any more"
+    print_table(list(counts), [list(counts.values())], numbers=len(counts))
     if effect["largest"]:
         click.echo("the largest changes:")
         print_table(
-            ("SKU", "location", "", "before", "after"),
+            ("SKU", place, "", "before", "after"),
             [
-                (one["sku"], one["location"] or "-", "missing" if one["missing"] else "",
+                (one["sku"], one["location"] or "-", gone if one["missing"] else "",
                  one["before"], one["after"])
                 for one in effect["largest"]
             ],
@@ -134,7 +147,10 @@ def approve(import_id: int) -> None:
 @click.argument("import_id", type=int, metavar="ID")
 @config_option
 def reject(import_id: int) -> None:
-    """Discard a held import; its file goes to rejected/."""
+    """Discard a held import; its file goes to rejected/.
+
+    What is held of an edit is not applied; the edit itself stands where it was made until you take it back.
+    """
     _decide("reject", import_id)
 
 
@@ -144,9 +160,11 @@ def _decide(verb: str, import_id: int) -> str:
     result, by_daemon = do(config, verb, {"id": import_id})
     state: str = result["state"]
     if "effect" in result:
-        _print_effect(result["effect"])
+        _print_effect(result["effect"], result.get("contents", ""))
     reason = f" ({cell(result['reason'])})" if result["reason"] else ""
     click.echo(f"import {import_id}, {cell(result['name'])} from {result['source']}: {state}{reason}")
     if state in _IN_EFFECT and not by_daemon:
         click.echo("no daemon runs: `syncd reconcile` pushes what changed, or `syncd run`")
+    if verb == "reject" and result.get("contents") == PLAN:
+        click.echo("what was in force before stays; take the edit back where it was made, or edit it again")
     return state

@@ -1,19 +1,23 @@
 """`syncd why`: what one SKU shows on each channel, and what that follows from."""
 
 import sys
+from pathlib import Path
 
 import click
 
 from state.database import Reader, holder_socket
 from state.explaining import read_sku
+from syncd.cli.asking import about_daemon
 from syncd.cli.commands.failures import require_channel
 from syncd.cli.context import load, now_ms
 from syncd.cli.explanation_page import print_explanation
 from syncd.cli.options import channel_option, config_option, json_option
 from syncd.cli.output import cell, print_json
 from syncd.cli.spans import since_option
+from syncd.config.model import Config
+from syncd.core.rules import decide
 from syncd.errors import WrongUsage
-from syncd.explaining import explanation_of, warehouses_of
+from syncd.explaining import explanation_of
 
 LATEST = 10
 LATEST_LEVELS = 3
@@ -61,19 +65,19 @@ def command(
     for name in channels:
         require_channel(config, name)
     names = tuple(dict.fromkeys(channels)) or tuple(config.channels)
-    places = {name: warehouses_of(config.channels[name]) for name in names}
     now, whole = now_ms(), everything or since is not None
     with Reader(config.state.path) as reader:
         record = read_sku(
             reader,
             as_text(sku),
-            places,
+            names,
             _or_default(attempts, LATEST, whole=whole),
             past=_or_default(None, LATEST_LEVELS, whole=whole),
             since=since or 0,
+            decide=decide,
         )
-        running = bool(holder_socket(config.state.path))
-    explanation = {"running": running, **explanation_of(config, record, sku, names, now)}
+    running, reloaded = _what_runs(config)
+    explanation = {"running": running, **explanation_of(config, record, sku, names, now, reloaded=reloaded)}
     if as_json:
         print_json(explanation)
     elif record.is_empty:
@@ -81,6 +85,13 @@ def command(
     else:
         print_explanation(explanation, now, whole=whole)
     sys.exit(1 if record.is_empty else 0)
+
+
+def _what_runs(config: Config) -> tuple[bool, bool]:
+    """Tell whether a daemon runs, and unless it says otherwise, that it does with this configuration."""
+    socket = holder_socket(config.state.path)
+    about = about_daemon(Path(socket)) if socket else None
+    return bool(socket), about is None or about["configuration"] == config.fingerprint
 
 
 def _or_default(asked: int | None, default: int, *, whole: bool) -> int:
