@@ -82,6 +82,7 @@ def test_shares_beyond_one_stock_are_noted_with_the_figures(written):
     assert [one.kind.value for one in found if one.weight is not Weight.FINE] == ["shares_beyond_stock"]
     assert 'other 60% + shop 50% = 110% of the stock of source erp, for "A"' in found[-1].what
     assert found[-1].weight is Weight.NOTE
+    assert found[-1].remedy == "lower the shares to 100% together"
 
 
 def test_nothing_is_made_beside_the_state(written, tmp_path):
