@@ -32,8 +32,12 @@ _STORE_LISTING = (
     " ambiguous, refusal) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
     " ON CONFLICT(channel_id, identifier, warehouse) DO UPDATE SET"
     " sku = excluded.sku, desired = excluded.desired, paused = excluded.paused,"
-    " changed_at = CASE WHEN changed OR desired = excluded.desired THEN changed_at"
-    "   ELSE excluded.changed_at END,"
+    # While it was paused it did not wait.
+    " changed_at = CASE WHEN paused > excluded.paused THEN excluded.changed_at"
+    "   WHEN changed OR desired = excluded.desired THEN changed_at ELSE excluded.changed_at END,"
+    # What was confirmed before the marketplace did not know it says nothing any more.
+    f" uncertain = CASE WHEN sku <> excluded.sku AND refusal = '{Refusal.NOT_LISTED}' THEN 1"
+    "   ELSE uncertain END,"
     f" refusal = CASE WHEN sku <> excluded.sku THEN NULL WHEN refusal = '{Refusal.QUANTITY}'"
     "   AND desired <> excluded.desired THEN NULL ELSE refusal END,"
     " not_before = CASE WHEN sku = excluded.sku AND (desired = excluded.desired"

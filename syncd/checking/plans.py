@@ -17,28 +17,23 @@ _ANY_CHANNEL = 1
 
 
 def check_plans(config: Config) -> Iterator[Finding]:
-    """Read what each channel shows as the daemon would. Told once is what several channels share."""
+    """Read what each channel shows as the daemon would; what is wrong with a file of several is told once."""
     told: set[str] = set()
     for name, channel in config.channels.items():
+        about = f"channel {name}"
         candidate = plan_of(config, channel)
         problems, count = _problems(candidate)
-        if not problems:
-            if channel.listings or config.bundles or config.rules.file:
-                yield Finding(Kind.PLAN, f"channel {name}", f"what it shows can be read: {candidate.names}")
-            continue
+        if not problems and (channel.listings or config.bundles or config.rules.file):
+            yield Finding(Kind.PLAN, about, f"what it shows can be read: {candidate.names}")
         fresh = [one for one in problems if one not in told]
         told.update(fresh)
         for one in fresh[:MOST_NAMED]:
-            yield problem_in_words(
-                Kind.PLAN_UNUSABLE,
-                f"channel {name}",
-                one,
-                "correct it there: until then nothing of it applies",
-            )
-        if count > MOST_NAMED and fresh:
+            otherwise = "correct it there: until then nothing of it applies"
+            yield problem_in_words(Kind.PLAN_UNUSABLE, about, one, otherwise)
+        if fresh and count > MOST_NAMED:
             yield note(
                 Kind.PLAN_UNUSABLE,
-                f"channel {name}",
+                about,
                 f"{count - MOST_NAMED:,} more problems are of that kind",
                 "correct those that are named, then run this again",
             )
@@ -47,7 +42,7 @@ def check_plans(config: Config) -> Iterator[Finding]:
 
 
 def _problems(candidate: Candidate) -> tuple[list[str], int]:
-    """Read all its rows, and tell what is wrong with them."""
+    """Read all its rows."""
     with tempfile.TemporaryDirectory(prefix="syncd-check-") as folder:
         # Not the state: a root who checks would leave files of its own beside it.
         empty = Path(folder) / "state.db"
@@ -59,11 +54,7 @@ def _problems(candidate: Candidate) -> tuple[list[str], int]:
 
 
 def _shares(config: Config) -> Iterator[Finding]:
-    """Only notes: who sells seldom on one of them may want it so."""
-    for one in share_warnings(config):
-        yield note(
-            Kind.SHARES_BEYOND_STOCK,
-            "rules",
-            one,
-            "lower a share until they add up to 100 %, unless you mean to sell the same unit twice at times",
-        )
+    """Only notes: who seldom sells on one of them may want it so."""
+    for warning in share_warnings(config):
+        what, _, remedy = warning.rpartition(": ")
+        yield note(Kind.SHARES_BEYOND_STOCK, "rules", what, remedy)

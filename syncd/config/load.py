@@ -25,7 +25,7 @@ from syncd.config.model import (
 )
 from syncd.config.plan_files import BundlesConfig
 from syncd.config.report import Report
-from syncd.config.rule_warnings import rule_warnings
+from syncd.config.rule_warnings import last_units_warnings, share_warnings
 from syncd.config.rules import RulesConfig, RuleTable, check_rules
 from syncd.config.secrets import secret_resolver, unread_secret
 from syncd.config.server import ServerConfig
@@ -84,8 +84,9 @@ def load_config(
     config = _build(document, base, context, load_plugin, report)
     if report.problems:
         raise ConfigError(report.problems, path=path)
-    warnings = tuple(_warnings(document, config, path))
-    return replace(config, warnings=warnings, fingerprint=_fingerprint(text))
+    shares = tuple(share_warnings(config.rules, config.channels))
+    warnings = (*_warnings(document, config, path), *shares)
+    return replace(config, warnings=warnings, share_warnings=shares, fingerprint=_fingerprint(text))
 
 
 def secrets_of(config: Config) -> list[str]:
@@ -279,7 +280,7 @@ def _warnings(document: Mapping[str, Any], config: Config, path: Path) -> Iterat
             f"{path} holds secrets ({', '.join(holders)}) and other users can read it: "
             f'write {{ credential = "NAME" }} instead, or chmod 600 {path} if the user of syncd owns it'
         )
-    yield from rule_warnings(config.rules, config.channels)
+    yield from last_units_warnings(config.rules, config.channels)
 
 
 def _written_in_alerts(table: Mapping[str, Any]) -> Iterator[str]:

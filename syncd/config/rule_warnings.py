@@ -8,17 +8,17 @@ from syncd.config.rules import RulesConfig, RuleTable, channel_rules, own_rules
 from syncd.core.shares import overcommitted
 
 
-def rule_warnings(rules: RulesConfig, channels: Mapping[str, ChannelConfig]) -> Iterator[str]:
-    """Say what is doubtful about the rules, as far as syncd.toml says."""
+def share_warnings(rules: RulesConfig, channels: Mapping[str, ChannelConfig]) -> list[str]:
+    """Say where channels together are given more than all of one stock, as far as syncd.toml says."""
     selling = [channel for channel in channels.values() if channel.enabled]
-    yield from _unsold(rules, channels)
-    yield from overcommitted(
+    return overcommitted(
         [_plan(rules, channel) for channel in selling],
         sorted(_own(rules, selling), key=lambda entry: entry[1].sku),
     )
 
 
-def _unsold(rules: RulesConfig, channels: Mapping[str, ChannelConfig]) -> Iterator[str]:
+def last_units_warnings(rules: RulesConfig, channels: Mapping[str, ChannelConfig]) -> Iterator[str]:
+    """Say which last units nobody shows."""
     tables: list[RuleTable] = [rules, *rules.for_, *(channel.rules for channel in channels.values())]
     named = [table.last_units_channel for table in tables if table.last_units_channel is not None]
     for name in dict.fromkeys(named):

@@ -63,7 +63,7 @@ class RuleTable(Table):
         )
 
 
-class RuleFor(RuleTable):
+class SkuRuleTable(RuleTable):
     """A rule for one SKU, or for all that match a pattern."""
 
     sku: str
@@ -122,7 +122,7 @@ class RulesConfig(RuleTable):
 
     file: LocalPath | None = None
     """A CSV or TSV file of rules, read anew whenever it changes: one row a SKU or pattern."""
-    for_: tuple[RuleFor, ...] = Field(default=(), alias="for")
+    for_: tuple[SkuRuleTable, ...] = Field(default=(), alias="for")
     """Rules for some SKUs: `[[rules.for]]`."""
     guard: PlanGuardConfig = PlanGuardConfig()
 
@@ -159,7 +159,7 @@ def own_rules(common: RulesConfig, channel: str) -> Iterator[RuleRow]:
             yield RuleRow(rule.sku, rule.warehouse or "", rule.rank, rule.settings().as_text(), origin)
 
 
-def _concerns(rule: RuleFor, channel: str) -> bool:
+def _concerns(rule: SkuRuleTable, channel: str) -> bool:
     return rule.channels is None or channel in rule.channels
 
 

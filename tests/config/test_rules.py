@@ -121,7 +121,7 @@ NOTHING_SHOWN = (
         (for_one('sku = "X"\nmax_shown = 4\nmin_shown = 5'), ("rules.for.1", 4, NOTHING_SHOWN)),
         (for_one('sku = "X"\nsafty_stock = 5'), ("rules.for.1.safty_stock", 6, 'unknown key; did you mean "safety_stock"?')),
         (for_one("share = '5%'"), ("rules.for.1.sku", 4, "is missing")),
-        (for_one('sku = ""\nshare = "5%"'), ("rules.for.1.sku", 5, 'must be a SKU, or a pattern such as "SALE-*"')),
+        (for_one('sku = ""\nshare = "5%"'), ("rules.for.1.sku", 5, 'must be a SKU, or a pattern such as "SALE-*", without blanks at its ends')),
         (for_one('sku = "X"'), ("rules.for.1", 4, "says nothing: give it a setting, such as max_shown = 5")),
         (
             for_one('sku = "X"\nchannels = []\nshare = "5%"'),
