@@ -47,7 +47,7 @@ _STORE_LISTING = (
 _OF_KEY = "WHERE channel_id = ? AND identifier = ? AND warehouse = ?"
 _STORE_UNCARRIABLE = (
     "INSERT INTO failure(channel_id, identifier, warehouse, sku, outcome, reason, code, message, attempts,"
-    " first_failed_at, last_failed_at) VALUES (?, ?, ?, ?, 'rejected', ?, '', ?, 0, ?, ?)"
+    " first_failed_at, last_failed_at) VALUES (?, ?, ?, ?, 'rejected', ?, 'sku_too_long', ?, 0, ?, ?)"
     " ON CONFLICT DO NOTHING"
 )
 

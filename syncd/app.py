@@ -119,6 +119,8 @@ class App:
 
     async def tell_shares(self) -> None:
         """Tell of shares in the rules file that add up to more than there is, once until it says others."""
+        if self.config.rules.file is None:  # syncd.toml was looked at when it was read
+            return
         found = await self.world.blocking(partial(share_warnings, self.config))
         for warning in found:
             if warning not in self._told_shares:
