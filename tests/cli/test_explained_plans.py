@@ -243,6 +243,9 @@ def test_a_component_counts_only_from_the_sources_of_the_channel(told):
         assert rig.shop_of("POT")["not_sold"][0]["because"] == "source"
         [place] = rig.shop_of("SET")["bundle"]["locations"]
         assert (place["makes"], place["bottleneck"]) == (None, ["POT"])
+        for sku in ("POT", "SET"):
+            one = rig.listing(sku)
+            assert (one["stock"], one["computed"], one["desired"]) == (None, None, None)
 
     pos = '[sources.pos]\ntype = "drop"\npath = "counter"\nsettle = "1s"\n'
     told(story, DROP + pos + '[bundles]\nfile = "bundles.csv"\n' + SHOP + 'sources = ["erp"]\n')
