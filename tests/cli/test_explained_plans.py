@@ -364,6 +364,7 @@ def test_an_edit_that_is_held_waits_with_its_number(told):
             [one] = shop["listings"]
             assert (one["computed"], one["desired"], one["steps"], one["plan"]) == (9, 9, [], "not_in_effect")
             assert f"the edit is held: `syncd imports approve {held}` lets it through" in rig.page("S1")
+            assert rig.why("S1")["held_imports"] == [], "it is told once, with its channel"
             await rig.approve(held)
             assert rig.shop_of("S1")["edit"] is None
             assert (rig.listing("S1")["computed"], rig.listing("S1")["plan"]) == (0, "in_effect")
