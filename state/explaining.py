@@ -12,7 +12,7 @@ from state.database import Reader
 from state.followed_plans import Decide, FollowedPlan, followed_plan
 from state.nearest import nearest_skus
 from state.past_levels import LINE, PastLevel, past_levels
-from state.plan_standing import CONCERNS_PRESENT, HeldPlan, RefusedPlan, held_plans, refused_plans
+from state.plan_standing import HeldPlan, RefusedPlan, held_plans, refused_plans
 from state.records import Refusal, Risk
 from state.reports import ChannelRow
 
@@ -312,8 +312,9 @@ def _attempts(
 
 
 def _held_imports(connection: Connection) -> list[HeldImport]:
+    """Give those of sources; what is held of a plan is told with its channel."""
     rows = connection.exec_driver_sql(
         "SELECT s.name, i.id, i.name FROM source s JOIN import i ON i.source_id = s.id AND i.state = 'held'"
-        f" WHERE {CONCERNS_PRESENT} ORDER BY s.name, i.id"
+        " WHERE s.active ORDER BY s.name, i.id"
     )
     return [HeldImport(*row) for row in rows]

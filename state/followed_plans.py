@@ -31,7 +31,7 @@ class FollowedPlan:
     """A plan in force, and what it says of one SKU.
 
     `planned`: all listings of the channel follow it; not so while it is being applied. `listed`: what the SKU
-    is called; `taken`: the rows by which other SKUs are called as this one. `components` and `parts`: what it
+    is called; `taken`: the rows by which any is called as this one. `components` and `parts`: what it
     is made of, where it is a bundle, and what there is of that. `bundles` that it is in; the first
     `MOST_BUNDLES` of `bundle_count`.
     """
@@ -64,13 +64,12 @@ def followed_plan(
     planning = Planning(channel.id, plan, _source_ids(connection, plan), decide(plan))
     components = _bundle_rows(connection, channel.id, "WHERE bundle_sku", sku)
     bundles = _bundle_rows(connection, channel.id, f"{BY_COMPONENT_INDEX} WHERE component_sku", sku)
-    called = _listed_rows(connection, channel.id, f"{BY_IDENTIFIER_INDEX} WHERE identifier", sku)
     return FollowedPlan(
         plan=plan,
         planned=bool(planned),
         basis=planning.basis(run, sku),
         listed=_listed_rows(connection, channel.id, "WHERE sku", sku),
-        taken=[row for row in called if row.sku != sku],
+        taken=_listed_rows(connection, channel.id, f"{BY_IDENTIFIER_INDEX} WHERE identifier", sku),
         components=components,
         parts=_parts(connection, channel.id, sku) if components else [],
         bundles=bundles[:MOST_BUNDLES],

@@ -162,6 +162,7 @@ def test_each_step_names_the_rule_that_gave_it(told):
             "syncd.toml [rules]",
             "syncd.toml [channels.shop.rules]",
         ]
+        assert rig.shop_of("TS-1")["edit"] is None
         lines = rig.page("TS-1").splitlines()
         start = lines.index("  stock      20 = 20 (erp JKT)")
         assert lines[start : start + 5] == [
@@ -197,7 +198,7 @@ def test_a_stopped_and_a_paused_sku_name_the_rule(told):
 
 def test_the_last_units_name_the_channel_that_shows_them(told):
     async def story(rig):
-        await rig.stock("A,,3", "B,,9")
+        await rig.stock("A,,3", "B,,9", "C,,5")
 
         here, there = (rig.why("A")["channels"][name]["listings"][0] for name in ("shop", "second"))
         last = {"below": 5, "channel": "second", "origin": "syncd.toml [rules]"}
@@ -205,6 +206,7 @@ def test_the_last_units_name_the_channel_that_shows_them(told):
         assert (there["computed"], there["last_units"]) == (3, last)
         assert here["arithmetic"] == "3 here, fewer than 5: for second = 0"
         assert rig.listing("B")["last_units"] is None
+        assert rig.listing("C")["last_units"] is None
         assert (
             "last units fewer than 5 are left here: only second shows them, syncd.toml [rules]"
             in rig.page("A")
@@ -212,6 +214,41 @@ def test_the_last_units_name_the_channel_that_shows_them(told):
 
     rules = '[rules]\nlast_units = 5\nlast_units_channel = "second"\n'
     told(story, DROP + rules + SHOP + '[channels.second]\nconnector = "memory"\nshop = "second"\n')
+
+
+def test_the_last_units_are_those_of_all_warehouses(told):
+    async def story(rig):
+        await rig.stock("A,JKT,3", "A,BDG,4", "B,JKT,3", "B,BDG,1")
+        assert [rig.listing("A", one)["last_units"] for one in ("10", "20")] == [None, None]
+        assert [rig.listing("A", one)["desired"] for one in ("10", "20")] == [3, 4]
+        assert rig.listing("B", "10")["last_units"] == {
+            "below": 5,
+            "channel": "second",
+            "origin": "syncd.toml [rules]",
+        }
+        assert rig.listing("B", "10")["arithmetic"] == "4 here, fewer than 5: for second = 0"
+        assert "only second shows them" in rig.page("B")
+
+    rules = '[rules]\nlast_units = 5\nlast_units_channel = "second"\n'
+    told(story, DROP + rules + SHOP + MAPPED + '[channels.second]\nconnector = "memory"\nshop = "second"\n')
+
+
+def test_a_component_counts_only_from_the_sources_of_the_channel(told):
+    async def story(rig):
+        (rig.folder / "counter").mkdir()
+        rig.write("bundles.csv", "bundle_sku,component_sku,units", "SET,CUP,1", "SET,POT,1")
+        rig.drop({"POT": 5}, source="counter")
+        await rig.open_and_look()
+        await rig.stock("CUP,,9")
+        assert rig.shop_of("POT")["not_sold"][0]["because"] == "source"
+        [place] = rig.shop_of("SET")["bundle"]["locations"]
+        assert (place["makes"], place["bottleneck"]) == (None, ["POT"])
+        for sku in ("POT", "SET"):
+            one = rig.listing(sku)
+            assert (one["stock"], one["computed"], one["desired"]) == (None, None, None)
+
+    pos = '[sources.pos]\ntype = "drop"\npath = "counter"\nsettle = "1s"\n'
+    told(story, DROP + pos + '[bundles]\nfile = "bundles.csv"\n' + SHOP + 'sources = ["erp"]\n')
 
 
 def test_a_bundle_tells_its_components_and_the_one_that_is_short(told):
@@ -327,6 +364,7 @@ def test_an_edit_that_is_held_waits_with_its_number(told):
             [one] = shop["listings"]
             assert (one["computed"], one["desired"], one["steps"], one["plan"]) == (9, 9, [], "not_in_effect")
             assert f"the edit is held: `syncd imports approve {held}` lets it through" in rig.page("S1")
+            assert rig.why("S1")["held_imports"] == [], "it is told once, with its channel"
             await rig.approve(held)
             assert rig.shop_of("S1")["edit"] is None
             assert (rig.listing("S1")["computed"], rig.listing("S1")["plan"]) == (0, "in_effect")

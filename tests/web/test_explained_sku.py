@@ -40,7 +40,7 @@ def page(site, sku):
 def test_each_step_stands_with_its_rule(ruled):
     text = page(ruled, "SKU-00001")
     assert "<code>floor((20 - 3) x 100%) = 17</code>" in text
-    assert "<dt>safety stock</dt><dd>3 → 17 <small>rules.csv line 2</small></dd>" in text
+    assert "<dt>safety stock 3</dt><dd>20 → 17 <small>rules.csv line 2</small></dd>" in text
 
 
 def test_a_pause_names_its_rule(ruled):
@@ -64,8 +64,13 @@ def test_an_edit_that_is_refused_or_held_is_told_at_once(ruled):
     write(ruled, "rules.csv", "sku,safety_stock,selling", "SKU-00001,many,")
     eventually(lambda: "is refused, and the one before it stays" in page(ruled, "SKU-00001"), "it is refused")
     assert "rules.csv line 2: safety_stock" in page(ruled, "SKU-00001")
-    assert "3 → 17" in page(ruled, "SKU-00001")
+    assert "20 → 17" in page(ruled, "SKU-00001")
+
+    assert "what is configured is not in effect" in page(ruled, "SKU-00001")
 
     write(ruled, "rules.csv", "sku,safety_stock,selling", "*,,stopped")
     eventually(lambda: "the edit of its plan</a> is held:" in page(ruled, "SKU-00001"), "it is held")
-    assert "3 → 17" in page(ruled, "SKU-00001")
+    assert "20 → 17" in page(ruled, "SKU-00001")
+    assert "what it says does not count yet" not in page(ruled, "SKU-00001"), (
+        "it is told once, with its channel"
+    )
