@@ -33,7 +33,16 @@ from planned import WHOLE, follow_plan, planning_of
 from state.database import Database
 from state.ledger import Ledger
 from state.plan_staging import PlanStaging
-from state.plans import BundleRow, ChannelPlan, ListedRow, PlanRows
+from state.plans import (
+    BundleRow,
+    ChannelPlan,
+    ListedRow,
+    PlanRows,
+    PlanRule,
+    RuleRank,
+    RuleRow,
+    RuleSettings,
+)
 from state.records import After, PushEnd, Refusal, Settlement
 from state.registry import Registry
 from state.staging import StockChange
@@ -407,8 +416,8 @@ def test_whatever_happens_the_ledger_says_what_planning_from_nothing_says(tmp_pa
     run_state_machine_as_test(
         lambda: Replanning(tmp_path, fresh),
         settings=settings(
-            max_examples=20,
-            stateful_step_count=30,
+            max_examples=15,
+            stateful_step_count=25,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
         ),
@@ -430,19 +439,25 @@ class Edit:
         changes = [StockChange(sku, place, quantity, 1, 0) for (sku, place), quantity in stock.items()]
         self.book.apply(1, self.ids["erp"], changes, 2)
 
-    def make(self, plan, rows=None, **between):
-        """Apply a plan; `between`: the stock that comes after the step of that name."""
+    def make(self, plan, rows=None, *, whole=True, **between):
+        """Apply a plan; `between`: the stock that comes after the step of that name.
+
+        Returns what was shown after that, step by step.
+        """
         planning = planning_of(self.registry, self.channel, plan)
+        seen = []
 
         def after(step):
             if step in between:
                 self.say(between.pop(step))
+                seen.clear()
+            seen.append(self.shown())
 
         self.book.watch(self.channel)
         with PlanStaging(self.database.path, self.channel) as staging:
             staging.load(rows or PlanRows())
             staging.touch()
-            staging.compare(planning, whole=True)
+            staging.compare(planning, whole=whole)
             after("compared")
             self.book.follow(planning)
             after("followed")
@@ -459,6 +474,7 @@ class Edit:
             after("finishing")
         self.book.unwatch(self.channel)
         assert not between
+        return seen
 
     def shown(self):
         rows = rows_of(self.database, "SELECT identifier, warehouse, desired FROM listing")
@@ -520,3 +536,39 @@ def test_stock_comes_to_a_listing_that_was_to_be_forgotten_while_other_stock_is_
     )
 
     assert edit.shown() == {("A", "10"): 4}
+
+
+def test_stock_of_before_is_not_shown_for_a_moment(database):
+    edit = Edit(database)
+    edit.say({("A", ""): 9})
+
+    seen = edit.make(most(5), compared={("A", ""): 1})
+
+    assert {shown["A", ""] for shown in seen} == {1}
+
+
+def test_half_a_plan_is_not_shown_for_a_moment(database):
+    """The rule moves from the plan to a row of its own: between the two it would stand nowhere."""
+    edit = Edit(database)
+    edit.make(most(5))
+    edit.say({("A", ""): 9})
+    row = RuleRow("A", "", RuleRank.SKU, RuleSettings(max_shown=5).as_text(), "here")
+
+    seen = edit.make(WHOLE, PlanRows(rules=[row]), followed={("A", ""): 8})
+
+    assert {shown["A", ""] for shown in seen} == {5}
+
+
+def test_the_sku_whose_name_is_let_go_is_listed_again(database):
+    edit = Edit(database)
+    edit.say({("A", ""): 1, ("B", ""): 2})
+    edit.make(WHOLE, PlanRows(listed=[ListedRow("A", "", "B", "here")]), whole=False)
+    assert edit.shown() == {("B", ""): 1}
+
+    edit.make(WHOLE, whole=False)
+
+    assert edit.shown() == {("A", ""): 1, ("B", ""): 2}
+
+
+def most(quantity):
+    return replace(WHOLE, rules=(PlanRule(RuleRank.CHANNEL, RuleSettings(max_shown=quantity), "here"),))
