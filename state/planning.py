@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
-from state.dialect import RENAMED_INDEX
+from state.dialect import BY_COMPONENT_INDEX, RENAMED_INDEX
 from state.plans import ChannelPlan, RuleRow
 
 
@@ -140,7 +140,8 @@ class Planning:
         """Add the bundles that any of these SKUs is in."""
         scope = Scope.of(skus)
         rows = run(
-            f"SELECT DISTINCT bundle_sku FROM bundle WHERE channel_id = ? AND {scope.where('component_sku')}",
+            f"SELECT DISTINCT bundle_sku FROM bundle {BY_COMPONENT_INDEX} WHERE channel_id = ?"
+            f" AND {scope.where('component_sku')}",
             (self.channel_id, *scope.parameters),
         )
         return {*skus, *(sku for (sku,) in rows.fetchall())}

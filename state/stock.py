@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from state.database import Database
+from state.dialect import IN_FLIGHT_INDEX
 from state.past_levels import MAY_SAY, keep_past
 from state.planning import Planning, Scope, Unwanted, Wanted
 from state.records import Refusal
@@ -172,18 +173,24 @@ class StockBook:
         if outlook.unwanted:
             self._forget(connection, planning.channel_id, outlook.unwanted)
 
-    def _forget(self, connection: Connection, channel_id: int, unwanted: Iterable[Unwanted]) -> None:
+    def _forget(self, connection: Connection, channel_id: int, unwanted: Sequence[Unwanted]) -> None:
         """Forget listings. Of those in flight the answer is awaited: they linger."""
-        lingering = self._lingering.setdefault(channel_id, set())
-        for one in unwanted:
-            key = (channel_id, one.identifier, one.warehouse)
-            gone = connection.exec_driver_sql(f"DELETE FROM listing {_OF_KEY} AND attempt_id IS NULL", key)
-            if not gone.rowcount:
-                lingering.add(one.sku)
-                continue
-            connection.exec_driver_sql(f"DELETE FROM failure {_OF_KEY}", key)
-            if one.may_show > 0:
-                self._left_showing[channel_id] = self._left_showing.get(channel_id, 0) + 1
+        rows = connection.exec_driver_sql(
+            f"SELECT identifier, warehouse FROM listing {IN_FLIGHT_INDEX}"
+            " WHERE channel_id = ? AND attempt_id IS NOT NULL",
+            (channel_id,),
+        )
+        in_flight = {(identifier, warehouse) for identifier, warehouse in rows.fetchall()}
+        lingering = [one for one in unwanted if (one.identifier, one.warehouse) in in_flight]
+        gone = [one for one in unwanted if (one.identifier, one.warehouse) not in in_flight]
+        if lingering:
+            self._lingering.setdefault(channel_id, set()).update(one.sku for one in lingering)
+        if gone:
+            keys = [(channel_id, one.identifier, one.warehouse) for one in gone]
+            connection.exec_driver_sql(f"DELETE FROM listing {_OF_KEY}", keys)
+            connection.exec_driver_sql(f"DELETE FROM failure {_OF_KEY}", keys)
+        left = sum(one.may_show > 0 for one in gone)
+        self._left_showing[channel_id] = self._left_showing.get(channel_id, 0) + left
 
     def _store_listings(
         self, connection: Connection, planning: Planning, wanted: Sequence[Wanted], now: int

@@ -81,6 +81,7 @@ class Planner:
         self._lock = asyncio.Lock()
         self._stamp: object = None
         self._must_read_again = False
+        self._records_under: int | None = None
         self.last: PlanVerdict | None = None
         """What became of the last plan that was read; None before the first look."""
         if in_force.text:
@@ -312,7 +313,9 @@ class Planner:
         return PlanVerdict(ImportState.APPLIED, "", (), comparison, found.largest, import_id)
 
     def _source_id(self) -> int:
-        return self._parts.registry.plan_source(self.source_name)
+        if self._records_under is None:
+            self._records_under = self._parts.registry.plan_source(self.source_name)
+        return self._records_under
 
     def _held(self, *, approved: bool = False) -> Import | None:
         """Give the record of an edit that is held; `approved`: only if a person let it through."""

@@ -13,7 +13,7 @@ from syncd.sources.judge import FileTerms
 from syncd.sources.reading import read_file
 from syncd.sources.rows import ReadReport
 
-WITHOUT = (("A", 1), ("B", ""))
+WITHOUT = (("A", 1), ("B", ""), ("C", 1))
 WITH = (("A", 1, "JKT"), ("B", 2, ""), ("C", 3, "BDG"), ("D", 4, "jkt"), ("E", 5, " JKT "), ("F", 6, "JKT"))
 SAID = 'the row says location "{}", and this source is set to location "JKT"'
 
@@ -69,7 +69,7 @@ each_reader = pytest.mark.parametrize("read", READERS, ids=["csv", "json", "xlsx
 def test_what_names_no_location_lies_there(read, tmp_path):
     rows, report = read(WITHOUT, tmp_path, "JKT")
 
-    assert [row[:3] for row in rows] == [("A", "JKT", 1), ("B", "JKT", None)]
+    assert [row[:3] for row in rows] == [("A", "JKT", 1), ("B", "JKT", None), ("C", "JKT", 1)]
     assert report.bad == 0
     assert report.format.endswith("; location JKT")
 

@@ -17,6 +17,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from plan_model import (
+    LOCATIONS,
+    SKUS,
     SOURCES,
     Wish,
     bundle_rows,
@@ -25,14 +27,13 @@ from plan_model import (
     listed_rows,
     own_rules,
     plans,
-    stocks,
 )
 from planned import WHOLE, follow_plan, planning_of
 
 from state.database import Database
 from state.ledger import Ledger
 from state.plan_staging import PlanStaging
-from state.plans import ChannelPlan
+from state.plans import BundleRow, ChannelPlan, ListedRow, PlanRows
 from state.records import After, PushEnd, Refusal, Settlement
 from state.registry import Registry
 from state.staging import StockChange
@@ -48,6 +49,9 @@ ENDS = (
     (After.AMBIGUOUS, None),
 )
 channels = st.sampled_from(CHANNELS)
+quantities_said = st.dictionaries(
+    st.tuples(st.sampled_from(SKUS), st.sampled_from(LOCATIONS)), st.integers(0, 12), min_size=1, max_size=8
+)
 
 
 def rows_of(database, sql, parameters=()):
@@ -78,6 +82,7 @@ class Replanning(RuleBasedStateMachine):
         for name in CHANNELS:
             self.begin_edit(name)
             self.go_on_to_the_end()
+        self.say({(sku, place): 5 for sku in SKUS[1:] for place in LOCATIONS[1:]}, None)
 
     def start(self):
         """What the application does as it starts, up to the planners' first look."""
@@ -102,25 +107,29 @@ class Replanning(RuleBasedStateMachine):
 
     # What happens beside edits.
 
-    @rule(said=stocks)
-    def say(self, said):
+    @rule(said=quantities_said, by=st.sampled_from((None, None, *SOURCES)))
+    def say(self, said, by):
+        """Stock comes, from the source that each level is of, or all of it from one."""
         self.now += 1
         self.undisturbed = False
         for source in SOURCES:
             changes = [
-                StockChange(sku, location, quantity, 1, 0)
-                for (sku, location), (said_by, quantity) in said.items()
-                if said_by == source
+                StockChange(*key, quantity, 1, 0)
+                for key, quantity in said.items()
+                if source == (by or self.owner(key))
             ]
             if changes:
                 self.book.apply(1, self.ids[source], changes, self.now)
             for change in changes:
                 key = (change.sku, change.location)
-                owner = self.stock.get(key, (source, 0))[0]
+                owner = self.owner(key) if key in self.stock else source
                 if owner != source and owner == self.retired:
                     self.handed_over = True
                 if owner in {source, self.retired}:
                     self.stock[key] = (source, change.quantity)
+
+    def owner(self, key):
+        return self.stock[key][0] if key in self.stock else SOURCES[len(key[1]) % 5 == 0]
 
     @rule(source=st.sampled_from((None, *SOURCES)))
     def retire(self, source):
@@ -405,3 +414,109 @@ def test_whatever_happens_the_ledger_says_what_planning_from_nothing_says(tmp_pa
         ),
     )
     fresh.close()
+
+
+class Edit:
+    """An edit of one shop's plan, step by step by hand."""
+
+    def __init__(self, database):
+        self.database, self.registry = database, Registry(database)
+        self.ids = self.registry.register_sources(["erp"])
+        self.channel = self.registry.register_channel("shop", "acc", 1).channel_id
+        self.book = StockBook(database, {})
+        follow_plan(database, self.book, planning_of(self.registry, self.channel))
+
+    def say(self, stock):
+        changes = [StockChange(sku, place, quantity, 1, 0) for (sku, place), quantity in stock.items()]
+        self.book.apply(1, self.ids["erp"], changes, 2)
+
+    def make(self, plan, rows=None, **between):
+        """Apply a plan; `between`: the stock that comes after the step of that name."""
+        planning = planning_of(self.registry, self.channel, plan)
+
+        def after(step):
+            if step in between:
+                self.say(between.pop(step))
+
+        self.book.watch(self.channel)
+        with PlanStaging(self.database.path, self.channel) as staging:
+            staging.load(rows or PlanRows())
+            staging.touch()
+            staging.compare(planning, whole=True)
+            after("compared")
+            self.book.follow(planning)
+            after("followed")
+            for change in staging.row_changes():
+                self.book.store_rows(*change)
+            after("stored")
+            for wanted in staging.wanted():
+                self.book.store_planned(self.channel, wanted, 3)
+            after("planned")
+            for gone in staging.unwanted():
+                self.book.forget(self.channel, gone, 3)
+            after("forgotten")
+        for _ in self.book.finish(self.channel, 3):
+            after("finishing")
+        self.book.unwatch(self.channel)
+        assert not between
+
+    def shown(self):
+        rows = rows_of(self.database, "SELECT identifier, warehouse, desired FROM listing")
+        return {(identifier, warehouse): desired for identifier, warehouse, desired in rows}
+
+
+STEPS = ("compared", "followed", "stored", "planned", "forgotten")
+SET = PlanRows(bundles=[BundleRow("SET", "CUP", 1, "here")])
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_component_that_is_sold_while_its_bundle_is_made_known(database, step):
+    edit = Edit(database)
+    edit.say({("CUP", ""): 9})
+
+    edit.make(WHOLE, SET, **{step: {("CUP", ""): 1}})
+
+    assert edit.shown() == {("CUP", ""): 1, ("SET", ""): 1}
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_sku_that_is_sold_while_its_listing_gets_another_name(database, step):
+    edit = Edit(database)
+    edit.say({("A", ""): 9, ("B", ""): 9})
+
+    edit.make(WHOLE, PlanRows(listed=[ListedRow("A", "", "B", "here")]), **{step: {("A", ""): 1}})
+
+    assert edit.shown() == {("B", ""): 1}
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_stock_comes_to_a_listing_that_was_to_be_forgotten(database, step):
+    """What was known of it is known still, unless it was forgotten before."""
+    edit = Edit(database)
+    edit.make(replace(WHOLE, locations={"JKT": "10"}))
+    edit.say({("A", "JKT"): 9})
+    with database.write() as connection:
+        connection.exec_driver_sql("UPDATE listing SET confirmed = 9")
+
+    edit.make(replace(WHOLE, locations={"BDG": "10"}), **{step: {("A", "BDG"): 4}})
+
+    assert edit.shown() == {("A", "10"): 4}
+    known = 9 if step != "forgotten" else None
+    assert rows_of(database, "SELECT confirmed FROM listing") == [(known,)]
+
+
+def test_stock_comes_to_a_listing_that_was_to_be_forgotten_while_other_stock_is_planned(
+    database, monkeypatch
+):
+    monkeypatch.setattr("state.stock.SLICE_ROWS", 1)
+    edit = Edit(database)
+    edit.make(replace(WHOLE, locations={"JKT": "10"}))
+    edit.say({("A", "JKT"): 9, ("B", "JKT"): 9})
+
+    edit.make(
+        replace(WHOLE, locations={"BDG": "10"}),
+        planned={("A", "JKT"): 8, ("B", "JKT"): 8},
+        finishing={("A", "BDG"): 4},
+    )
+
+    assert edit.shown() == {("A", "10"): 4}
