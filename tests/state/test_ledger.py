@@ -19,6 +19,7 @@ from state.registry import Registry
 from state.staging import StockChange
 from state.stock import StockBook
 from state.tables import Import
+from state.waking import make_uncertain
 
 SETTLING = 600
 PLAN = ChannelPlan("shop", "acc", ("erp",))
@@ -682,6 +683,52 @@ def test_a_paused_listing_that_shows_what_it_should_is_held_as_well(shop):
     shop.stock(3, A=5)
 
     assert shop.counts(4) == {"held": 1}
+    with shop.database.read() as connection:
+        assert reports.count_listings_of(connection, shop.channel, ["A"]) == (1, 0, 1)
+
+
+def test_a_probe_in_flight_is_in_flight_though_it_was_refused_and_is_paused_since(shop):
+    shop.stock(1, A=5)
+    shop.push(2, After.UNTOUCHED, refusal=Refusal.NOT_LISTED, not_before=9, charged=True)
+    push = shop.begin(9)
+    shop.paused = {"A"}
+    shop.stock(10, A=6)
+    assert shop.counts(11) == {"in_flight": 1}
+
+    shop.end(push, 12, After.UNTOUCHED, refusal=Refusal.NOT_LISTED, not_before=20)
+
+    assert shop.counts(13) == {"rejected": 1}
+
+
+def test_waking_reaches_a_probe_that_turns_out_to_have_had_no_effect(shop):
+    shop.stock(1, A=5)
+    shop.push(2)
+    shop.stock(3, A=8)
+    shop.push(4, After.UNTOUCHED, refusal=Refusal.NOT_LISTED, not_before=9, charged=True)
+    push = shop.begin(9)
+    shop.stock(10, A=5)
+    shop.registry.wake(shop.channel)
+
+    shop.end(push, 11, After.UNTOUCHED)
+
+    assert shop.push(12) == [("A", 5)]
+
+
+def test_each_listing_becomes_uncertain_once_wherever_a_slice_ends(database):
+    places = {"JKT": "10", "BDG": "20", "SBY": "30"}
+    shop = Shop(database, replace(PLAN, locations=places))
+    rows = [StockChange(sku, place, 5, 1, 0) for sku in ("A", "B", "C") for place in places]
+    shop.book.apply(1, shop.source, rows, 1)
+
+    assert list(make_uncertain(database, shop.channel, 2, most=2)) == [2, 2, 2, 2, 1]
+    assert list(make_uncertain(database, shop.channel, 2, ["C", "A"], most=4)) == [4, 2]
+
+
+def test_what_lies_in_a_held_warehouse_is_not_due_by_its_sku_either(shop):
+    shop.stock(1, A=5)
+
+    with shop.database.read() as connection:
+        assert list(due_listings_of(connection, shop.channel, ["10"], ["A"], 2)) == []
 
 
 def test_a_refused_listing_that_is_paused_is_rejected_until_it_is_woken_and_still_paused_then(shop):

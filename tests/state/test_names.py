@@ -172,9 +172,34 @@ def test_a_pause_that_ends_does_not_count_as_waiting(shop):
     assert record_of(shop, "A").listings[ONE, ""].changed_at == 5_000
 
 
+def test_of_what_failed_under_two_skus_the_latest_attempt_is_told(shop):
+    shop.stock(30, A=8)
+    push = shop.ledger.begin_push(shop.channel, [""], lambda due: due, now=31, limit=9, skus=["A"])
+    follow(shop, 32, B=ONE)
+    shop.end(push, 33, After.UNCERTAIN, charged=True)
+    again = shop.ledger.begin_push(shop.channel, [""], lambda due: due, now=34, limit=9, skus=["B"])
+    rows = [Settlement(one, After.UNCERTAIN, "unknown", charged=True) for one in again.attempts]
+    end = PushEnd(request_id="latest")
+    shop.ledger.settle(again, rows, end, now=35, settling=600, asynchronous=False)
+
+    with shop.database.read() as connection:
+        told = {row.identifier: (row.sku, row.attempts, row.request_id) for row in failures(connection)}
+    assert told[ONE] == ("B", 2, "latest")
+
+
+def test_a_sku_that_lends_its_name_to_another_has_no_part_in_that_listing(shop):
+    shop.call("A", "B")
+    shop.call("B", ONE)
+    shop.stock(30, A=5, B=7)
+
+    assert set(record_of(shop, "B").listings) == {(ONE, "")}
+    assert set(record_of(shop, "A").listings) == {("B", "")}
+
+
 def test_of_what_fails_the_newest_attempt_by_that_name_is_kept(shop):
-    """Of three old attempts, two belong to listings that still fail."""
-    shop.push(30, After.UNCERTAIN)
+    """Of four old attempts, two belong to listings that still fail; the newest of their SKU is another's."""
+    shop.stock(30, A=6)
+    shop.push(31)
     with shop.database.read() as connection:
         before = connection.exec_driver_sql("SELECT count(*) FROM attempt").scalar_one()
     shop.stock(40, Z=1)
@@ -184,8 +209,8 @@ def test_of_what_fails_the_newest_attempt_by_that_name_is_kept(shop):
 
     with shop.database.read() as connection:
         kept = connection.exec_driver_sql("SELECT identifier FROM attempt ORDER BY identifier").fetchall()
-    assert before == 3
-    assert forgotten == 1
+    assert before == 4
+    assert forgotten == 2
     assert [row[0] for row in kept] == [OTHER, "B", "Z"]
 
 
