@@ -15,7 +15,7 @@ from pydantic_core import PydanticUndefined
 
 from connectors.discovery import installed, load_plugin
 from syncd.cli.group import COMMANDS, syncd
-from syncd.config import model
+from syncd.config import model, rules
 
 REFERENCE = Path(__file__).parent / "reference"
 MADE = "<!-- Made by `make docs` from the code: change it there. -->\n"
@@ -27,6 +27,7 @@ TYPES = {
     "Share": "share",
     "GuardShare": 'share, or `"off"`',
     "LocalPath": "path",
+    "Location": "text",
     "Texts": "text, or a list of texts",
     "Schedule": 'time of day, cron expression, or `""`',
     "Secret": "secret",
@@ -69,9 +70,12 @@ def tables() -> Iterator[tuple[str, type[BaseModel], str]]:
     yield "[channels.NAME]", model.ChannelTable, ""
     yield "[channels.NAME.listings]", model.ListingsConfig, ""
     yield "[channels.NAME.limits]", model.LimitsTable, ""
-    yield "[channels.NAME.rules]", model.RulesConfig, ""
+    yield "[channels.NAME.rules]", model.RuleTable, "What differs on this channel."
     for name in sorted(installed()):
         yield "[channels.NAME]", load_plugin(name).settings, f'`connector = "{name}"`.'
+    yield "[rules]", rules.RulesConfig, ""
+    yield "[[rules.for]]", rules.SkuRuleTable, ""
+    yield "[rules.guard]", rules.PlanGuardConfig, ""
     yield "[bundles]", model.BundlesConfig, ""
     yield "[reconcile]", model.ReconcileConfig, ""
 
@@ -125,7 +129,7 @@ def _written(table: type) -> dict[str, tuple[str, str]]:
 
 
 def _is_a_table(annotation: str) -> bool:
-    return annotation.split(" |", maxsplit=1)[0].endswith(("Config", "Table"))
+    return annotation.split(" |", maxsplit=1)[0].removesuffix(", ...]").endswith(("Config", "Table"))
 
 
 def _type(annotation: str) -> str:

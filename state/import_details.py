@@ -107,3 +107,14 @@ def effect_of(connection: Connection, import_id: int) -> dict[str, Any]:
     detail = import_detail(connection, import_id)
     counts = {} if detail is None else {key: getattr(detail, key) for key in COUNTS}
     return {**counts, "largest": [asdict(change) for change in largest_changes(connection, import_id)]}
+
+
+def newest_notes(connection: Connection, words: str) -> list[tuple[str, int, str]]:
+    """Give source, id and notes of each configured source's newest import, if `words` are in its notes."""
+    rows = connection.exec_driver_sql(
+        "SELECT s.name, i.id, i.notes FROM source s JOIN import i ON i.id ="
+        " (SELECT max(id) FROM import WHERE source_id = s.id)"
+        " WHERE s.active AND instr(i.notes, ?) ORDER BY s.name",
+        (words,),
+    )
+    return [(source, import_id, notes) for source, import_id, notes in rows.fetchall()]

@@ -92,7 +92,8 @@ class PlanStaging:
     def _shared_listings(self) -> Iterator[str]:
         """Two SKUs for one listing would make it flap for ever."""
         rows = self._connection.execute(
-            "SELECT a.sku, a.origin, b.sku, b.origin, a.identifier FROM temp.listed a JOIN temp.listed b"
+            "SELECT a.sku, a.origin, b.sku, b.origin, a.identifier FROM temp.listed a"
+            " CROSS JOIN temp.listed b INDEXED BY staged_identifier"
             " ON b.channel_id = a.channel_id AND b.identifier = a.identifier AND b.sku > a.sku"
             " AND (a.warehouse = b.warehouse OR a.warehouse = '' OR b.warehouse = '') LIMIT ?",
             (MOST_PROBLEMS,),
@@ -173,7 +174,7 @@ class PlanStaging:
 
     def _note_changed(self, outlook: Outlook) -> None:
         self._connection.executemany(
-            "INSERT INTO wanted VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            f"INSERT INTO wanted VALUES ({', '.join('?' * len(Wanted._fields))}, ?)",
             [(*one, _danger(one.before, one.desired)) for one in outlook.wanted],
         )
         self._connection.executemany("INSERT INTO unwanted VALUES (?, ?, ?, ?, ?)", outlook.unwanted)

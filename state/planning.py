@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
-from state.dialect import RENAMED_INDEX
+from state.dialect import BY_COMPONENT_INDEX, RENAMED_INDEX
 from state.plans import ChannelPlan, RuleRow
 
 
@@ -27,7 +27,10 @@ Decision = Callable[[str, Mapping[str, int], Sequence[RuleRow]], Iterable[tuple[
 
 
 class Wanted(NamedTuple):
-    """A listing as it should be. `before` is None where there is none yet; `paused` as a number."""
+    """A listing as it should be. `before` is None where there is none yet; flags are numbers.
+
+    `taken_over`: it has shown another SKU until now.
+    """
 
     identifier: str
     warehouse: str
@@ -36,6 +39,7 @@ class Wanted(NamedTuple):
     paused: int
     before: int | None
     was_paused: int
+    taken_over: int
 
 
 class Unwanted(NamedTuple):
@@ -109,15 +113,16 @@ class Planning:
         for key, (sku, desired, paused) in wanted.items():
             known = there.get(key) or elsewhere.get(key)
             if known is None:
-                changes.append(Wanted(*key, sku, desired, paused, None, 0))
+                changes.append(Wanted(*key, sku, desired, paused, None, 0, 0))
             elif known[:3] != (sku, desired, paused):
-                changes.append(Wanted(*key, sku, desired, paused, known[1], known[2]))
+                taken_over = int(known[0] != sku)
+                changes.append(Wanted(*key, sku, desired, paused, known[1], known[2], taken_over))
         gone = {key: listing for key, listing in there.items() if key not in wanted}
-        taken_over = self._taken_over(run, gone) if gone else set()
+        inherited = self._inherited(run, gone) if gone else set()
         unwanted = [
             Unwanted(*key, sku, desired, may_show)
             for key, (sku, desired, _, may_show) in gone.items()
-            if key not in taken_over
+            if key not in inherited
         ]
         return Outlook(changes, unwanted)
 
@@ -135,7 +140,8 @@ class Planning:
         """Add the bundles that any of these SKUs is in."""
         scope = Scope.of(skus)
         rows = run(
-            f"SELECT DISTINCT bundle_sku FROM bundle WHERE channel_id = ? AND {scope.where('component_sku')}",
+            f"SELECT DISTINCT bundle_sku FROM bundle {BY_COMPONENT_INDEX} WHERE channel_id = ?"
+            f" AND {scope.where('component_sku')}",
             (self.channel_id, *scope.parameters),
         )
         return {*skus, *(sku for (sku,) in rows.fetchall())}
@@ -264,7 +270,7 @@ class Planning:
         ).fetchall()
         return {(row[0], row[1]): tuple(row[2:]) for row in rows}
 
-    def _taken_over(
+    def _inherited(
         self, run: Run, listings: Mapping[tuple[str, str], tuple[str, int, int, int]]
     ) -> set[tuple[str, str]]:
         """Find the listings that another SKU has by this plan, in whatever scope that is."""

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from state.database import Database
+from state.dialect import IN_FLIGHT_INDEX
 from state.past_levels import MAY_SAY, keep_past
 from state.planning import Planning, Scope, Unwanted, Wanted
 from state.records import Refusal
@@ -31,17 +32,22 @@ _STORE_LISTING = (
     " ambiguous, refusal) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
     " ON CONFLICT(channel_id, identifier, warehouse) DO UPDATE SET"
     " sku = excluded.sku, desired = excluded.desired, paused = excluded.paused,"
-    " changed_at = CASE WHEN changed OR desired = excluded.desired THEN changed_at"
-    "   ELSE excluded.changed_at END,"
+    # While it was paused it did not wait.
+    " changed_at = CASE WHEN paused > excluded.paused THEN excluded.changed_at"
+    "   WHEN changed OR desired = excluded.desired THEN changed_at ELSE excluded.changed_at END,"
+    # What was confirmed before the marketplace did not know it says nothing any more.
+    f" uncertain = CASE WHEN sku <> excluded.sku AND refusal = '{Refusal.NOT_LISTED}' THEN 1"
+    "   ELSE uncertain END,"
     f" refusal = CASE WHEN sku <> excluded.sku THEN NULL WHEN refusal = '{Refusal.QUANTITY}'"
     "   AND desired <> excluded.desired THEN NULL ELSE refusal END,"
     " not_before = CASE WHEN sku = excluded.sku AND (desired = excluded.desired"
     f"   OR refusal = '{Refusal.NOT_LISTED}') THEN not_before END,"
     " failures = CASE WHEN sku = excluded.sku THEN failures ELSE 0 END"
 )
+_OF_KEY = "WHERE channel_id = ? AND identifier = ? AND warehouse = ?"
 _STORE_UNCARRIABLE = (
     "INSERT INTO failure(channel_id, identifier, warehouse, sku, outcome, reason, code, message, attempts,"
-    " first_failed_at, last_failed_at) VALUES (?, ?, ?, ?, 'rejected', ?, '', ?, 0, ?, ?)"
+    " first_failed_at, last_failed_at) VALUES (?, ?, ?, ?, 'rejected', ?, 'sku_too_long', ?, 0, ?, ?)"
     " ON CONFLICT DO NOTHING"
 )
 
@@ -58,6 +64,7 @@ class StockBook:
         self.plannings = plannings
         self._meanwhile: dict[int, set[str]] = {}
         self._following: set[int] = set()
+        self._lingering: dict[int, set[str]] = {}
         self._left_showing: dict[int, int] = {}
         self.keep_past = True
         """Whether what a stock level was is remembered when it changes: not where the disk is nearly full."""
@@ -120,6 +127,10 @@ class StockBook:
                 connection, planning, [one for one in wanted if one.sku not in meanwhile], now
             )
 
+    def forget(self, channel_id: int, unwanted: Sequence[Unwanted], now: int) -> None:
+        """Forget a slice of `PlanStaging.unwanted`, except where other stock has come since."""
+        self._plan_slice(self.plannings[channel_id], Scope.of({one.sku for one in unwanted}), now)
+
     def finish(self, channel_id: int, now: int) -> Iterator[int]:
         """Plan what other stock has come for since `watch`; slice by slice, yield how many SKUs are left."""
         planning = self.plannings[channel_id]
@@ -127,29 +138,21 @@ class StockBook:
         with self._database.read() as connection:
             left = sorted(planning.with_bundles(connection.exec_driver_sql, meanwhile))
         self._following.discard(channel_id)
-        gone: list[Unwanted] = []
         while left:
-            gone += self._plan_slice(planning, Scope.of(left[:SLICE_ROWS]), now)
+            self._plan_slice(planning, Scope.of(left[:SLICE_ROWS]), now)
             left = left[SLICE_ROWS:]
             yield len(left)
-        self.forget(channel_id, gone)
 
-    def forget(self, channel_id: int, unwanted: Sequence[Unwanted]) -> None:
-        """Forget a slice of listings, but those that are in flight, or show another SKU by now."""
-        keys = [(channel_id, one.identifier, one.warehouse, one.sku) for one in unwanted]
-        left = sum(one.may_show > 0 for one in unwanted)
-        self._left_showing[channel_id] = self._left_showing.get(channel_id, 0) + left
-        if not keys:
-            return
-        condition = "channel_id = ? AND identifier = ? AND warehouse = ? AND sku = ?"
-        with self._database.write() as connection:
-            connection.exec_driver_sql(f"DELETE FROM listing WHERE {condition} AND attempt_id IS NULL", keys)
-            connection.exec_driver_sql(
-                f"DELETE FROM failure WHERE {condition} AND NOT EXISTS (SELECT 1 FROM listing l"
-                " WHERE l.channel_id = failure.channel_id AND l.identifier = failure.identifier"
-                " AND l.warehouse = failure.warehouse)",
-                keys,
-            )
+    def lingers(self, channel_id: int) -> bool:
+        """Tell whether listings are there that are to be forgotten, and were in flight."""
+        return bool(self._lingering.get(channel_id))
+
+    def forget_lingering(self, channel_id: int, now: int) -> None:
+        """Forget those of them that are in flight no longer."""
+        lingering = sorted(self._lingering.pop(channel_id, ()))
+        for start in range(0, len(lingering), SLICE_ROWS):
+            skus = lingering[start : start + SLICE_ROWS]
+            self._plan_slice(self.plannings[channel_id], Scope.of(skus), now)
 
     def take_left_showing(self, channel_id: int) -> int:
         """Tell, once, how many listings were forgotten that the marketplace may still show stock for."""
@@ -160,14 +163,34 @@ class StockBook:
         taken, self._uncarriable = self._uncarriable, {}
         return taken
 
-    def _plan_slice(self, planning: Planning, scope: Scope, now: int) -> list[Unwanted]:
+    def _plan_slice(self, planning: Planning, scope: Scope, now: int) -> None:
         with self._database.write() as connection:
-            return self._plan(connection, planning, scope, now)
+            self._plan(connection, planning, scope, now)
 
-    def _plan(self, connection: Connection, planning: Planning, scope: Scope, now: int) -> list[Unwanted]:
+    def _plan(self, connection: Connection, planning: Planning, scope: Scope, now: int) -> None:
         outlook = planning.outlook(connection.exec_driver_sql, scope)
         self._store_listings(connection, planning, outlook.wanted, now)
-        return outlook.unwanted
+        if outlook.unwanted:
+            self._forget(connection, planning.channel_id, outlook.unwanted)
+
+    def _forget(self, connection: Connection, channel_id: int, unwanted: Sequence[Unwanted]) -> None:
+        """Forget listings. Of those in flight the answer is awaited: they linger."""
+        rows = connection.exec_driver_sql(
+            f"SELECT identifier, warehouse FROM listing {IN_FLIGHT_INDEX}"
+            " WHERE channel_id = ? AND attempt_id IS NOT NULL",
+            (channel_id,),
+        )
+        in_flight = {(identifier, warehouse) for identifier, warehouse in rows.fetchall()}
+        lingering = [one for one in unwanted if (one.identifier, one.warehouse) in in_flight]
+        gone = [one for one in unwanted if (one.identifier, one.warehouse) not in in_flight]
+        if lingering:
+            self._lingering.setdefault(channel_id, set()).update(one.sku for one in lingering)
+        if gone:
+            keys = [(channel_id, one.identifier, one.warehouse) for one in gone]
+            connection.exec_driver_sql(f"DELETE FROM listing {_OF_KEY}", keys)
+            connection.exec_driver_sql(f"DELETE FROM failure {_OF_KEY}", keys)
+        left = sum(one.may_show > 0 for one in gone)
+        self._left_showing[channel_id] = self._left_showing.get(channel_id, 0) + left
 
     def _store_listings(
         self, connection: Connection, planning: Planning, wanted: Sequence[Wanted], now: int
@@ -186,6 +209,10 @@ class StockBook:
                 for one in wanted
             ],
         )  # fmt: skip
+        # What went wrong with another SKU there is nothing of this one's.
+        renamed = [(planning.channel_id, one.identifier, one.warehouse) for one in wanted if one.taken_over]
+        if renamed:
+            connection.exec_driver_sql(f"DELETE FROM failure {_OF_KEY}", renamed)
         self._note_uncarriable(connection, planning, wanted, now)
 
     def _note_uncarriable(

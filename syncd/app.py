@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -14,29 +14,28 @@ from state.database import Database, StateLocked
 from state.imports import Imports
 from state.ledger import Ledger
 from state.registry import Registry
-from state.relocation import relocate
 from state.stock import StockBook
+from syncd.catching_up import catch_up, relocate_sources
 from syncd.clock import Clock
 from syncd.config.model import ChannelConfig, Config
 from syncd.core.progress import Progress
 from syncd.delivery import LaneParts
-from syncd.errors import AlreadyRunning, StateBehind
+from syncd.errors import AlreadyRunning
 from syncd.feeds import Feed
 from syncd.intake import IntakeParts
 from syncd.lane import Lane
 from syncd.lane_watch import LaneWatch
 from syncd.logs import get_logger
 from syncd.made import make_feed, settling_ms, shared_pacers, source_terms
+from syncd.meeting import meet_attempts, meet_damage, meet_older_copy
 from syncd.metrics.counting import Metrics
 from syncd.planner import Planner, PlannerParts
-from syncd.sources.rows import SourceUnreachable
+from syncd.plans.shares import share_warnings
 from syncd.threads import Blocking, in_thread
 from syncd.timekeeping import Timekeeping
 from syncd.vitals import Vitals
 
 MOST_NAMED = 5
-CATCH_UP_PATIENCE_SECONDS = 30.0
-"""So long a source may make no headway before it is met without what it has said meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +89,7 @@ class App:
     planners: dict[str, Planner] = field(default_factory=dict)
     connectors: list[Connector] = field(default_factory=list)
     channel_ids: dict[str, int] = field(default_factory=dict)
+    _told_shares: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.vitals = Vitals(self.progress, self.world.clock.monotonic)
@@ -116,6 +116,16 @@ class App:
                 reason="their SKUs are too long for this marketplace: list them by another identifier",
             )
         self.wake_lanes()
+
+    async def tell_shares(self) -> None:
+        """Tell of shares in the rules file that add up to more than there is, once until it says others."""
+        if self.config.rules.file is None:  # syncd.toml was looked at when it was read
+            return
+        found = await self.world.blocking(partial(share_warnings, self.config))
+        for warning in found:
+            if warning not in self._told_shares:
+                get_logger("planner").warning("shares_overcommitted", reason=warning)
+        self._told_shares = found
 
     def warehouses(self, name: str) -> tuple[str, ...]:
         """Give the warehouses that a channel's listings can be in, by the plan in force."""
@@ -169,7 +179,8 @@ async def open_app(config: Config, world: World, progress: Progress | None = Non
         ) from None
     try:
         app = App(world, database, Registry(database), Imports(database), progress or Progress())
-        _meet_the_last_process(app)
+        meet_attempts(database, world.clock.now())
+        meet_damage(database)
         await _assemble(app, config, Connectors(config, world))
     except BaseException:
         database.close()
@@ -183,7 +194,7 @@ async def remake_app(app: App, config: Config, connectors: "Connectors") -> None
     Nothing of the old may be running. Where this fails, the app can only be closed.
     """
     await app.disconnect()
-    _meet_attempts(app)
+    meet_attempts(app.database, app.world.clock.now())
     await _assemble(app, config, connectors)
 
 
@@ -213,7 +224,7 @@ async def _assemble(app: App, config: Config, connectors: Connectors) -> None:
     """Put together all that follows from a configuration."""
     world, database, registry = app.world, app.database, app.registry
     source_ids = registry.register_sources(list(config.sources))
-    await _relocate(app, config, source_ids)
+    await relocate_sources(database, config.sources, source_ids)
     in_force = {
         name: registry.register_channel(name, channel.account, world.clock.now())
         for name, channel in config.channels.items()
@@ -241,9 +252,11 @@ async def _assemble(app: App, config: Config, connectors: Connectors) -> None:
     app.timekeeping = Timekeeping(
         database, world.clock, app.book.plannings, settling, list(source_ids.values())
     )
-    await _meet_the_last_state(app)
+    await meet_older_copy(database, registry, names.values(), world.clock.now())
     for planner in app.planners.values():
         await planner.look()
+    if not world.rehearsal:
+        await app.tell_shares()
     await app.timekeeping.begin()
     parts = IntakeParts(
         database,
@@ -261,79 +274,8 @@ async def _assemble(app: App, config: Config, connectors: Connectors) -> None:
             source_terms(name, source, source_ids[name]), source, parts, rehearsal=world.rehearsal
         )
     if not world.rehearsal:
-        await _catch_up(app)
+        await catch_up(database, app.feeds.values())
         _connect(app, connectors)
-
-
-async def _relocate(app: App, config: Config, source_ids: Mapping[str, int]) -> None:
-    """Let what sources said lie where they are configured to now; each channel plans anew if any moved."""
-    for name, source in config.sources.items():
-        moved = forgotten = 0
-        for slice_ in relocate(app.database, source_ids[name], source.location):
-            moved, forgotten = moved + slice_.moved, forgotten + slice_.forgotten
-            await asyncio.sleep(0)
-        if moved or forgotten:
-            reason = "`location` of the source is another"
-            if forgotten:
-                reason += (
-                    ": bring in a whole export now, what was forgotten is not sold until it says it again"
-                )
-            get_logger("state").warning(
-                "levels_relocated", source=name, moved=moved, forgotten=forgotten, reason=reason
-            )
-
-
-async def _catch_up(app: App) -> None:
-    """Bring a lost state, or an older copy, up to what the sources have said since; before any push.
-
-    Only then is it met. An older copy that cannot catch up must not be asserted: raises `StateBehind`.
-    """
-    missing = {}
-    for name, feed in app.feeds.items():
-        try:
-            await feed.catch_up(CATCH_UP_PATIENCE_SECONDS)
-        except SourceUnreachable as trouble:
-            missing[name] = str(trouble)
-    if not missing:
-        app.database.caught_up()
-        return
-    said = "; ".join(f"{name}: {reason}" for name, reason in missing.items())
-    if app.database.rewound:
-        raise StateBehind(
-            "an older copy of the state was restored, and what its sources have said since cannot be read"
-            f" ({said}). Nothing is pushed until it can: mend that, or delete the state to begin anew"
-        )
-    if app.database.lost:
-        get_logger("state").error("state_not_caught_up", reason=said)
-
-
-def _meet_attempts(app: App) -> None:
-    """Meet attempts whose end nobody has waited for."""
-    in_flight = Ledger(app.database).recover(app.world.clock.now())
-    if in_flight:
-        get_logger("state").warning("attempts_recovered", listings=in_flight)
-
-
-def _meet_the_last_process(app: App) -> None:
-    """Meet what it left behind: attempts in flight, a damaged state."""
-    _meet_attempts(app)
-    if app.database.set_aside is not None:
-        get_logger("state").error(
-            "state_damaged",
-            moved_to=str(app.database.set_aside),
-            reason="a new one is made from the sources, and everything is pushed once",
-        )
-
-
-async def _meet_the_last_state(app: App) -> None:
-    """Assert anew what an older copy of the state does not know."""
-    if app.database.rewound:
-        get_logger("state").error(
-            "state_restored", reason="an older copy came back: everything is asserted anew"
-        )
-        for channel_id in app.channel_ids.values():
-            for _ in app.registry.make_uncertain(channel_id, app.world.clock.now(), ambiguous=True):
-                await asyncio.sleep(0)
 
 
 def _connect(app: App, connectors: Connectors) -> None:

@@ -183,7 +183,7 @@ def _listing(channel: ChannelConfig, record: ChannelRecord | None, place: Place,
     """Tell how a listing stands; all is None where there is none."""
     listing = None if record is None else record.listings.get(place)
     hold = None if record is None else record.warehouse_holds.get(place[1])
-    attempts = [] if record is None else record.attempts[place]
+    attempts = [] if record is None else record.attempts.get(place, [])
     held = record is not None and (record.channel.held_at is not None or hold is not None)
     state = None if listing is None else state_of(listing, held=held, now=now)
     in_sync = state is ListingState.IN_SYNC

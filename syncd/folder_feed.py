@@ -158,7 +158,8 @@ class FolderFeed(Feed):
         """
         newest = self._parts.imports.newest_data(self.terms.source_id)
         files = await self._parts.blocking(self.folder.archived)
-        unknown = [file for file in files if newest is None or self._is_unknown(file, newest)]
+        last = self._parts.imports.last_applied(self.terms.source_id)
+        unknown = [file for file in files if newest is None or self._is_unknown(file, newest, last)]
         if self.terms.contents == "snapshot" and newest is None:
             unknown = unknown[-1:]
         if unknown:
@@ -174,13 +175,12 @@ class FolderFeed(Feed):
             verdicts.append(await self._intake.take(incoming))
         return verdicts
 
-    def _is_unknown(self, file: ArchivedFile, newest: int) -> bool:
-        """Tell whether the state has not heard of an archived file.
+    def _is_unknown(self, file: ArchivedFile, newest: int, last: Import | None) -> bool:
+        """Tell whether the state has not heard of an archived file. `last`: the import last applied.
 
         Of files as of the very time that it last heard of, those are unknown that were put away after that.
         """
         data_at = self.folder.dating.data_at(file)
-        last = self._parts.imports.last_applied(self.terms.source_id)
         if data_at != newest or last is None or last.data_at != newest:
             return data_at > newest
         came_in = stamp(datetime.fromtimestamp(last.at / 1000, UTC))

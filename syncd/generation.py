@@ -198,7 +198,8 @@ class Generation:
         if self._stop.is_set():
             return
         try:
-            await planner.look()
+            if await planner.look() is not None:
+                await self._app.tell_shares()
         except DatabaseError:
             raise
         except Exception as fault:  # noqa: BLE001 (whatever it is, the plan in force goes on)

@@ -5,6 +5,7 @@ transactions, the dangerous direction first. A crash between two of them resumes
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -28,6 +29,8 @@ from syncd.threads import Blocking, lent, see_out
 __all__ = ["Incoming", "Intake", "IntakeParts", "SourceTerms", "Verdict"]
 
 CLOCKS_MAY_DIFFER_MS = 600_000
+CLAIMED = "belong to source"
+"""How the note of an import begins to say whose the SKUs are that it may not speak of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,15 +139,26 @@ class Intake:
         for row in staging.drop_duplicates():
             reason = f"the same SKU and location stand {row.claim} times in this import"
             report.add_bad(BadRow(row.line, "sku", shown(row.sku), reason), identified=True)
-        for row in staging.drop_claimed():
-            reason = f'this SKU and location belong to source "{row.claim}", not to "{self._terms.name}"'
-            report.add_bad(BadRow(row.line, "sku", shown(row.sku), reason), identified=True)
+        self._drop_claimed(staging, report)
         return staging.compare(
             whole=self._terms.contents == "snapshot",
             zero_missing=self._terms.zero_missing and not incoming.resumed,
             sure=not report.unidentified,
             since=since,
         )
+
+    def _drop_claimed(self, staging: Staging, report: ReadReport) -> None:
+        """Refuse what another source says already: each would overwrite what the other says, for ever."""
+        claims = Counter[str]()
+        for row in staging.drop_claimed():
+            claims[row.claim] += 1
+            reason = f'this SKU and location belong to source "{row.claim}", not to "{self._terms.name}"'
+            report.add_bad(BadRow(row.line, "sku", shown(row.sku), reason), identified=True)
+        for owner, count in claims.items():
+            report.notes.append(
+                f'{count:,} rows name a SKU and location that {CLAIMED} "{owner}": give each source the'
+                " `location` where its stock lies, or leave those SKUs to one of them"
+            )
 
     def _moved(self) -> None:
         """Tell whoever watches that the reading makes headway; from the thread that reads."""

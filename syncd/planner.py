@@ -81,6 +81,7 @@ class Planner:
         self._lock = asyncio.Lock()
         self._stamp: object = None
         self._must_read_again = False
+        self._records_under: int | None = None
         self.last: PlanVerdict | None = None
         """What became of the last plan that was read; None before the first look."""
         if in_force.text:
@@ -120,6 +121,7 @@ class Planner:
         """
         parts = self._parts
         async with self._lock:
+            self._forget_lingering()
             seen = await parts.blocking(lambda: stamp(self._config, self._channel))
             if seen == self._stamp and not thoroughly and self._held(approved=True) is None:
                 return None
@@ -149,8 +151,7 @@ class Planner:
             return self._refuse(found)
         if found.comparison is None:
             await self._store_rows(staging)
-            self._in_force = PlanInForce(self.channel_id, found.candidate.plan.as_text(), planned=True)
-            self._parts.registry.follow_plan(self.channel_id, found.candidate.plan, planned=True)
+            self._note_planned(found.candidate.plan)
             self._supersede_held("the plan in force is what the configuration says again")
             return PlanVerdict(ImportState.UNCHANGED)
         return await self._judge(found, staging)
@@ -250,16 +251,29 @@ class Planner:
             parts.applied()
             await asyncio.sleep(0)
         while gone := await self._next(unwanted, staging):
-            parts.book.forget(self.channel_id, gone)
+            parts.book.forget(self.channel_id, gone, parts.clock.now())
             await asyncio.sleep(0)
         for _ in parts.book.finish(self.channel_id, parts.clock.now()):
             parts.applied()
             await asyncio.sleep(0)
-        parts.registry.follow_plan(self.channel_id, plan, planned=True)
+        self._note_planned(plan)
         if found.whole:
             parts.registry.wake(self.channel_id)
-        self._in_force = PlanInForce(self.channel_id, plan.as_text(), planned=True)
         return self._conclude(found, approved)
+
+    def _note_planned(self, plan: ChannelPlan) -> None:
+        """Note that all listings follow the plan; across a restart only when no more of them lingers."""
+        lingers = self._parts.book.lingers(self.channel_id)
+        self._parts.registry.follow_plan(self.channel_id, plan, planned=not lingers)
+        self._in_force = PlanInForce(self.channel_id, plan.as_text(), planned=True)
+
+    def _forget_lingering(self) -> None:
+        """Forget what was in flight when it should have been forgotten."""
+        book = self._parts.book
+        if book.lingers(self.channel_id):
+            book.forget_lingering(self.channel_id, self._parts.clock.now())
+            if self._in_force.planned:
+                self._note_planned(book.plannings[self.channel_id].plan)
 
     async def _store_rows(self, staging: PlanStaging) -> None:
         changes = staging.row_changes()
@@ -299,7 +313,9 @@ class Planner:
         return PlanVerdict(ImportState.APPLIED, "", (), comparison, found.largest, import_id)
 
     def _source_id(self) -> int:
-        return self._parts.registry.plan_source(self.source_name)
+        if self._records_under is None:
+            self._records_under = self._parts.registry.plan_source(self.source_name)
+        return self._records_under
 
     def _held(self, *, approved: bool = False) -> Import | None:
         """Give the record of an edit that is held; `approved`: only if a person let it through."""

@@ -106,7 +106,6 @@ async def reconcile(app: App, wish: Wish, report: Report, *, daemon: bool) -> Su
     Raises `StaleSource` where a full one would assert data older than `max_age`.
     """
     names = channels_in_scope(app, wish.channels)
-    await _look_at_plans(app, names)
     with app.database.read() as connection:
         last_push, last_import = reports.last_push(connection), reports.last_import(connection)
     started = app.world.clock.monotonic()
@@ -148,12 +147,6 @@ def channels_in_scope(app: App, wanted: Sequence[str]) -> list[str]:
         there = ", ".join(sorted(enabled)) or "none"
         raise WrongUsage(f"no enabled channel is called {', '.join(unknown)}; there is: {there}")
     return list(dict.fromkeys(wanted)) or enabled
-
-
-async def _look_at_plans(app: App, names: Sequence[str]) -> None:
-    """Follow what was edited of what these channels show: what is pushed follows from it."""
-    for name in names:
-        await app.planners[name].look()
 
 
 async def read_sources(app: App, channels: Collection[str]) -> list[Verdict]:

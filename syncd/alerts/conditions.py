@@ -17,7 +17,7 @@ from syncd.times import duration
 
 FAILING_WAIT_MS = 5 * 60_000
 CLOCK_WAIT_MS = 60_000
-PLAN_WAIT_MS = 30_000
+PLAN_WAIT_MS = 10_000
 """A file that is just being written may be read by halves once."""
 SHORT_CALM_MS = 10_000
 """Of what is either so or not."""

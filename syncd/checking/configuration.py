@@ -62,6 +62,8 @@ def check_configuration(config: Config, path: Path) -> Iterator[Finding]:
     """Look at a configuration that can be used."""
     yield Finding(Kind.CONFIGURATION, _ABOUT, f"{path} can be used")
     for warning in config.warnings:
+        if warning in config.share_warnings:  # found once more with the plans, those of files among them
+            continue
         yield problem_in_words(Kind.CONFIGURATION_DOUBTFUL, _ABOUT, warning, f"look at it in {path}")
     for key, secret in named_secrets(config):
         reason = why_odd(secret)

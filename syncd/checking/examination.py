@@ -5,7 +5,7 @@ from pathlib import Path
 
 from syncd.checking.configuration import check_configuration, check_places, references
 from syncd.checking.findings import Finding
-from syncd.checking.inputs import check_source, is_written_in
+from syncd.checking.inputs import check_overlaps, check_source, is_written_in
 from syncd.checking.installation import check_installation
 from syncd.checking.ledger import check_ledger
 from syncd.checking.machine import check_clock, check_machine
@@ -30,6 +30,7 @@ def examine(config: Config, path: Path, environ: Mapping[str, str], *, whole: bo
     for name, source in config.sources.items():
         yield from check_source(name, source)
     yield from check_plans(config)
+    yield from check_overlaps(config.state.path)
     if unit is not None:
         credentials = [one.name for one in references(path) if one.kind == "credential"]
         paths = {source.path: is_written_in(source) for source in config.sources.values()}

@@ -55,6 +55,7 @@ class Kind(StrEnum):
     PLAN = "plan"
     PLAN_UNUSABLE = "plan_unusable"
     SHARES_BEYOND_STOCK = "shares_beyond_stock"
+    SOURCES_OVERLAP = "sources_overlap"
     UNIT = "unit"
     UNIT_OLD = "unit_old"
     UNIT_LACKS_CREDENTIAL = "unit_lacks_credential"

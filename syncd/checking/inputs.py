@@ -1,14 +1,20 @@
 """Checks of the sources: each as the daemon would read it, but nothing is moved and nothing made."""
 
 import os
+import sqlite3
 import stat
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
+from state.database import DatabaseError, Reader, StateMissing
+from state.import_details import newest_notes
+from state.migrations import SchemaNewer, SchemaOlder
 from syncd.checking.findings import Finding, Kind, note, problem, problem_in_words
 from syncd.checking.mounts import NETWORK, file_system
 from syncd.checking.permissions import described, first_existing, may, may_make_in, this_user
 from syncd.config.model import DropSource, SourceConfig, SqliteSource
+from syncd.intake import CLAIMED
 from syncd.made import drop_folder
 from syncd.sources.database import DatabaseSource
 from syncd.sources.folders import OWN_FOLDERS
@@ -35,6 +41,25 @@ def check_source(name: str, source: SourceConfig) -> Iterator[Finding]:
             about,
             f"{this_user()} may not look into {error.filename}",
             "let the user that syncd runs as enter every folder on the way there (chmod o+x, or an ACL)",
+        )
+
+
+def check_overlaps(state: Path) -> Iterator[Finding]:
+    """Look whether sources last said stock of the same SKU and location: the second is refused."""
+    try:
+        with closing(Reader(state)) as reader, reader.read() as connection:
+            found = newest_notes(connection, CLAIMED)
+    except (DatabaseError, StateMissing, SchemaOlder, SchemaNewer, sqlite3.Error, OSError):
+        return  # which the checks of the ledger tell
+    for source, import_id, notes in found:
+        said = next(line for line in notes.splitlines() if CLAIMED in line)
+        what, _, _ = said.partition(": ")
+        yield problem(
+            Kind.SOURCES_OVERLAP,
+            f"source {source}",
+            f"of import {import_id}, {what}: what both say is taken from one of them only",
+            'if each is the export of one warehouse, say which: location = "JKT"; else leave those SKUs to'
+            " one of them",
         )
 
 

@@ -31,7 +31,10 @@ def print_summary(summary: dict[str, Any]) -> None:
             click.echo(f"{name}: {channel['paused']:,} are paused by a rule, and left alone")
     for source, reason in summary["failing_sources"].items():
         click.echo(f"source {source} cannot be read: {cell(reason)}")
+    told = {entry["id"] for entry in summary["imports"]}
     for name, plan in summary["plans_held"].items():
+        if plan["import"] in told:
+            continue
         way = f"syncd imports approve {plan['import']}"
         click.echo(f"{name}: an edit of what it shows is held: {cell(plan['reason'])}")
         click.echo(f"  if it is right: {way}; if not: {way.replace('approve', 'reject')}")

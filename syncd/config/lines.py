@@ -29,7 +29,8 @@ class _Token(NamedTuple):
 def key_lines(text: str) -> dict[KeyPath, int]:
     """Map the path of each key and table to the line (from 1) on which it first stands.
 
-    What lies inside an array has no path of its own: it belongs to the key of the array.
+    What lies inside an array has no path of its own: it belongs to the key of the array. The tables of
+    `[[header]]` are counted: the keys of the first have "0" behind the header's path.
     """
     return _Scan(text.replace("\r\n", "\n")).whole_text()
 
@@ -47,6 +48,7 @@ class _Scan:
         self._tokens = list(_tokens(text))
         self._next = 0
         self._lines: dict[KeyPath, int] = {}
+        self._last: dict[KeyPath, int] = {}
 
     def whole_text(self) -> dict[KeyPath, int]:
         table: KeyPath = ()
@@ -63,9 +65,22 @@ class _Scan:
         brackets = 0
         while self._take("["):
             brackets += 1
+        line = self._tokens[self._next].line
         table = self._key(())
         self._next += brackets
-        return table
+        return self._counted(table, line, begins=brackets > 1)
+
+    def _counted(self, table: KeyPath, line: int, *, begins: bool) -> KeyPath:
+        """Lead into the last of several tables of one name. `begins`: the header begins one more."""
+        path: KeyPath = ()
+        for place, part in enumerate(table, 1):
+            path = (*path, part)
+            if begins and place == len(table):
+                self._last[path] = self._last.get(path, -1) + 1
+            if path in self._last:
+                path = (*path, str(self._last[path]))
+                self._lines.setdefault(path, line)
+        return path
 
     def _pair(self, table: KeyPath) -> None:
         path = self._key(table)

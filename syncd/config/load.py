@@ -25,7 +25,8 @@ from syncd.config.model import (
 )
 from syncd.config.plan_files import BundlesConfig
 from syncd.config.report import Report
-from syncd.config.rules import RulesConfig, check_rules
+from syncd.config.rule_warnings import last_units_warnings, share_warnings
+from syncd.config.rules import RulesConfig, RuleTable, check_rules
 from syncd.config.secrets import secret_resolver, unread_secret
 from syncd.config.server import ServerConfig
 from syncd.errors import ConfigError, Problem
@@ -83,8 +84,9 @@ def load_config(
     config = _build(document, base, context, load_plugin, report)
     if report.problems:
         raise ConfigError(report.problems, path=path)
-    warnings = tuple(_warnings(document, config, path))
-    return replace(config, warnings=warnings, fingerprint=_fingerprint(text))
+    shares = tuple(share_warnings(config.rules, config.channels))
+    warnings = (*_warnings(document, config, path), *shares)
+    return replace(config, warnings=warnings, share_warnings=shares, fingerprint=_fingerprint(text))
 
 
 def secrets_of(config: Config) -> list[str]:
@@ -191,7 +193,7 @@ def _build(
     if rules is not None:
         check_rules(
             rules,
-            {name: channel.rules for name, channel in channels.items()},
+            {name: channels[name].rules if name in channels else RuleTable() for name in written_channels},
             {name: (channel.warehouses or {}).values() for name, channel in channels.items()},
             report,
         )
@@ -278,6 +280,7 @@ def _warnings(document: Mapping[str, Any], config: Config, path: Path) -> Iterat
             f"{path} holds secrets ({', '.join(holders)}) and other users can read it: "
             f'write {{ credential = "NAME" }} instead, or chmod 600 {path} if the user of syncd owns it'
         )
+    yield from last_units_warnings(config.rules, config.channels)
 
 
 def _written_in_alerts(table: Mapping[str, Any]) -> Iterator[str]:

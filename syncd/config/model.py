@@ -325,7 +325,7 @@ class Config:
     """The whole configuration.
 
     `warnings` are for the operator: it loads, but something wants a look; each says what, and behind its last
-    colon what to do.
+    colon what to do. `share_warnings` are those of them that are about shares of one stock.
     """
 
     base_directory: Path
@@ -340,5 +340,6 @@ class Config:
     reconcile: ReconcileConfig = field(default_factory=ReconcileConfig)
     alerts: AlertsConfig = field(default_factory=AlertsConfig)
     warnings: tuple[str, ...] = ()
+    share_warnings: tuple[str, ...] = ()
     fingerprint: str = ""
     """Differs where the text of the file differs."""

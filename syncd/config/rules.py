@@ -63,7 +63,7 @@ class RuleTable(Table):
         )
 
 
-class RuleFor(RuleTable):
+class SkuRuleTable(RuleTable):
     """A rule for one SKU, or for all that match a pattern."""
 
     sku: str
@@ -81,9 +81,11 @@ class RuleFor(RuleTable):
         return sku
 
     @model_validator(mode="after")
-    def _names_one_listing(self) -> Self:
+    def _says_something_of_something(self) -> Self:
         if self.channels is not None and not self.channels:
             raise ValueError("channels must name at least one; left out, it means all")
+        if self.settings() == RuleSettings():
+            raise ValueError("says nothing: give it a setting, such as max_shown = 5")
         on_one_channel = self.channels is not None and len(self.channels) == 1
         if self.warehouse is not None and (self.is_pattern or not on_one_channel):
             raise ValueError("warehouse needs one SKU, no pattern, and channels with the one it belongs to")
@@ -120,14 +122,16 @@ class RulesConfig(RuleTable):
 
     file: LocalPath | None = None
     """A CSV or TSV file of rules, read anew whenever it changes: one row a SKU or pattern."""
-    for_: tuple[RuleFor, ...] = Field(default=(), alias="for")
+    for_: tuple[SkuRuleTable, ...] = Field(default=(), alias="for")
     """Rules for some SKUs: `[[rules.for]]`."""
     guard: PlanGuardConfig = PlanGuardConfig()
 
     @field_validator("for_", mode="before")
     @classmethod
     def _are_many(cls, rules: object) -> object:
-        return tuple(rules) if isinstance(rules, list) else rules
+        if not isinstance(rules, list):
+            raise ValueError("must be tables of the form [[rules.for]]")
+        return tuple(rules)
 
 
 def channel_rules(common: RulesConfig, own: RuleTable, channel: str) -> tuple[PlanRule, ...]:
@@ -155,7 +159,7 @@ def own_rules(common: RulesConfig, channel: str) -> Iterator[RuleRow]:
             yield RuleRow(rule.sku, rule.warehouse or "", rule.rank, rule.settings().as_text(), origin)
 
 
-def _concerns(rule: RuleFor, channel: str) -> bool:
+def _concerns(rule: SkuRuleTable, channel: str) -> bool:
     return rule.channels is None or channel in rule.channels
 
 
@@ -165,17 +169,62 @@ def check_rules(
     warehouses: Mapping[str, Iterable[str]],
     report: Report,
 ) -> None:
-    """Report names in rules that stand for nothing. `warehouses`: those of each channel."""
+    """Report what cannot be meant: names that stand for nothing, and rules that never show anything.
+
+    `warehouses`: those of each channel, none where it is one stock.
+    """
     tables: list[tuple[KeyPath, RuleTable]] = [(("rules",), common)]
-    tables += [(("channels", name, "rules"), rules) for name, rules in channels.items()]
+    for name, own in channels.items():
+        tables.append((("channels", name, "rules"), own))
+        _check_least(common, own, name, report)
     for number, rule in enumerate(common.for_):
         path: KeyPath = ("rules", "for", str(number))
         tables.append((path, rule))
         for name in rule.channels or ():
             if name not in channels:
                 report.add_unknown_name((*path, "channels"), name, channels)
-            elif rule.warehouse is not None and rule.warehouse not in warehouses[name]:
-                report.add_unknown_name((*path, "warehouse"), rule.warehouse, warehouses[name])
+            elif rule.warehouse is not None:
+                _check_warehouse((*path, "warehouse"), rule.warehouse, name, warehouses.get(name), report)
     for path, table in tables:
         if table.last_units_channel is not None and table.last_units_channel not in channels:
             report.add_unknown_name((*path, "last_units_channel"), table.last_units_channel, channels)
+    _check_last_units(common, tables, report)
+
+
+def _check_least(common: RulesConfig, own: RuleTable, channel: str, report: Report) -> None:
+    """Of the rules for all SKUs, each may be sound and both together show nothing."""
+    least = common.min_shown if own.min_shown is None else own.min_shown
+    most = common.max_shown if own.max_shown is None else own.max_shown
+    together = own.min_shown is None or own.max_shown is None
+    if together and least is not None and most is not None and least > most:
+        key, other = ("min_shown", "max_shown") if own.max_shown is None else ("max_shown", "min_shown")
+        report.add(
+            ("channels", channel, "rules", key),
+            f"does not go with {other} in [rules]: fewer than {least} are never shown and more than {most}"
+            f" neither, so nothing would be; set {other} here too",
+        )
+
+
+def _check_warehouse(
+    path: KeyPath, warehouse: str, channel: str, known: Iterable[str] | None, report: Report
+) -> None:
+    names = None if known is None else list(known)
+    if names is not None and not names:
+        report.add(path, f'channel "{channel}" is one stock for the whole shop: leave warehouse out')
+    elif names is not None and warehouse not in names:
+        report.add_unknown_name(path, warehouse, names)
+
+
+def _check_last_units(
+    common: RulesConfig, tables: Iterable[tuple[KeyPath, RuleTable]], report: Report
+) -> None:
+    """Last units that no channel at all shows would lie there for ever; the rules file may name one."""
+    tables = list(tables)
+    if common.file is not None or any(table.last_units_channel is not None for _, table in tables):
+        return
+    for path, table in tables:
+        if table.last_units:
+            report.add(
+                (*path, "last_units"),
+                "needs last_units_channel, the channel that goes on showing them: without, nobody would",
+            )

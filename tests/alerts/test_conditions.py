@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from state.plan_standing import HeldPlan, RefusedPlan
 from state.troubles import HeldBack, HeldImports, SoldOut, SourceHealth
 from syncd.alerts.conditions import Disk, Down, Observation, troubles, unknown
 from syncd.app import Refused
@@ -14,6 +15,8 @@ NOW = 1_800_000_000_000
 MINUTE = 60_000
 HELD = HeldBack("toko", None, "AUTH_010", "the app is\nblocked", NOW - MINUTE)
 IMPORT = HeldImports("erp", 1, 12, "export.csv", "30 of 100 known SKUs are missing", NOW - MINUTE)
+PLAN = HeldPlan("toko", 13, "syncd.toml, rules.csv", "60 of 120 listings go to zero", NOW - MINUTE)
+UNFIT = RefusedPlan("toko", NOW - MINUTE, ('rules.csv line 3: "many" is no quantity',), 4, by_hand=False)
 FAILING = SourceHealth("erp", NOW, NOW - 6 * MINUTE, "permission denied")
 STALE = SourceHealth("erp", NOW - 100_000, None, "")
 
@@ -29,6 +32,7 @@ WRONG = {
     "clock_off": {"clock_offsets": {"toko": -31.0}},
     "disk_low": {"disk": Disk("/var/lib/syncd", 499_000_000)},
     "reload_refused": {"reload_refused": Refused(NOW, ("line 3: unknown key", "line 4: is missing"))},
+    "plan_refused": {"refused_plans": [UNFIT]},
     "state_lost": {"is_catching_up": True},
 }
 """For each kind, what makes it."""
@@ -150,3 +154,24 @@ def test_one_trouble_is_told_for_each_whom_it_is_about():
         ("channel_held", "toco"),
         ("warehouse_held", "toko/1"),
     ]
+
+
+def test_a_held_edit_is_told_like_a_held_import_and_under_its_own_name():
+    (trouble,) = troubles(seen(held_plans=[PLAN]), AlertsConfig())
+    assert trouble.key == ("import_held", "plan of toko")
+    assert "import 13, an edit of what channel toko shows, is held (60 of 120" in trouble.message
+    assert "syncd imports show 13" in trouble.message
+    both = troubles(seen(held_plans=[PLAN], held_imports=[IMPORT]), AlertsConfig())
+    assert len({one.key for one in both}) == 2
+
+
+def test_a_file_that_is_refused_for_a_moment_is_not_told():
+    early = RefusedPlan("toko", NOW - 5_000, UNFIT.problems, 1, by_hand=False)
+    assert raised([seen(refused_plans=[early]), seen(NOW + 5_000)]) == []
+    late = [seen(refused_plans=[early]), seen(NOW + MINUTE, refused_plans=[early])]
+    assert raised(late) == [("raised", "plan_refused")]
+
+
+def test_a_refused_plan_tells_the_first_problem_and_how_many_more():
+    (trouble,) = troubles(seen(refused_plans=[UNFIT]), AlertsConfig())
+    assert '(rules.csv line 3: "many" is no quantity, and 3 more)' in trouble.message

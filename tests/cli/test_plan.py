@@ -172,3 +172,10 @@ def test_it_works_beside_a_running_daemon(ruled):
         assert says(ruled)["channels"][TOKO]["changes"]["down"] == 20
     finally:
         end(daemon)
+
+
+def test_shares_beyond_one_stock_are_told_with_the_figures(ruled):
+    (ruled.folder / "rules.csv").write_text(f"sku,channel,share\nSKU-007,{TOKO},70%\nSKU-007,{TOCO},60%\n")
+    [warning] = says(ruled)["warnings"]
+    assert "= 130% of the stock of source erp" in warning
+    assert f"doubtful: {TOKO} 70%" in ruled.call("plan").stdout

@@ -1,13 +1,14 @@
 import json
+import signal
 
 import pytest
 
 from tests.cli.conftest import end, read_until
 
 LISTING = (
-    "warehouse", "levels", "stock", "arithmetic", "computed", "plan", "desired", "confirmed", "confirmed_at",
-    "state", "verified", "since", "risk", "uncertain", "refusal", "next_attempt_at", "reassert_at", "failure",
-    "warehouse_hold", "attempts",
+    "warehouse", "identifier", "levels", "stock", "arithmetic", "computed", "plan", "desired", "confirmed",
+    "confirmed_at", "state", "paused", "verified", "since", "risk", "uncertain", "refusal", "next_attempt_at",
+    "reassert_at", "failure", "warehouse_hold", "attempts", "steps", "last_units", "paused_by", "listed_by",
 )  # fmt: skip
 ATTEMPT = (
     "at", "finished_at", "quantity", "outcome", "code", "message", "status", "push", "request_id", "batch_id",
@@ -49,7 +50,8 @@ def test_json_has_the_shape_that_was_promised(sold):
     for name in ("tokopedia-sandbox", "tocobagus-sandbox"):
         channel = told["channels"][name]
         assert tuple(channel) == (
-            "enabled", "asynchronous", "hold", "paused_until", "rules", "not_sold", "listings",
+            "enabled", "asynchronous", "hold", "paused_until", "rules", "not_sold", "listings", "edit", "unlisted",
+            "bundle", "in_bundles", "in_bundles_count",
         )  # fmt: skip
         [listing] = channel["listings"]
         assert tuple(listing) == LISTING
@@ -116,9 +118,48 @@ def test_a_channel_that_never_ran_lists_nothing(sold):
     new = '[channels.new]\nconnector = "tokopedia"\nfs_id = 9\nshop_id = 9\nclient_id = "n"\nclient_secret = "nnnn"\n'
     sold.config.write_text(sold.config.read_text() + new)
     [listing] = json.loads(sold.call("why", "SKU-1", "--json").stdout)["channels"]["new"]["listings"]
-    assert (listing["stock"], listing["desired"], listing["state"]) == (1, None, None)
+    assert (listing["stock"], listing["desired"], listing["state"]) == (None, None, None)
     assert listing["plan"] == "not_in_effect"
-    assert "new: not listed yet" in sold.call("why", "SKU-1").stdout
+    assert (
+        "new: not listed: the plan that is configured is not in force yet" in sold.call("why", "SKU-1").stdout
+    )
+
+
+def test_what_a_running_daemon_has_not_read_is_told_until_it_reloads(sold):
+    daemon = sold.start("run")
+    try:
+        read_until(daemon.stderr, "daemon_started")
+
+        def edit():
+            told = json.loads(sold.call("why", "SKU-1", "--json").stdout)["channels"]["tokopedia-sandbox"]
+            return told["edit"]
+
+        assert edit() is None
+        sold.config.write_text(sold.config.read_text() + "\n# a word\n")
+        assert edit()["state"] == "not_reloaded"
+        sold.config.write_text(sold.config.read_text() + '[[rules.for]]\nsku = "SKU-1"\nmax_shown = 900\n')
+        assert edit()["state"] == "not_read"
+        assert sold.call("reload").exit_code == 0
+        assert edit() is None
+        [listing] = json.loads(sold.call("why", "SKU-1", "--json").stdout)["channels"]["tokopedia-sandbox"][
+            "listings"
+        ]
+        assert [step["origin"] for step in listing["steps"]] == ['syncd.toml rule for "SKU-1"']
+    finally:
+        end(daemon)
+
+
+def test_a_daemon_that_is_silent_keeps_nobody_waiting(sold):
+    """Its socket takes the question, and no answer comes: what the state says is told all the same."""
+    daemon = sold.start("run")
+    try:
+        read_until(daemon.stderr, "daemon_started")
+        daemon.send_signal(signal.SIGSTOP)
+        answer = sold.run("why", "SKU-1", "--json")
+        assert (answer.returncode, json.loads(answer.stdout)["running"]) == (0, True)
+    finally:
+        daemon.send_signal(signal.SIGCONT)
+        end(daemon)
 
 
 def test_the_past_of_a_level_is_told_with_what_said_so(sold):

@@ -5,8 +5,11 @@ from pathlib import Path
 import pytest
 
 from connectors.discovery import installed, load_plugin
+from state.plans import ChannelPlan
 from syncd.config.example import example_configuration
 from syncd.config.load import load_config
+from syncd.config.rules import RuleTable, channel_rules
+from syncd.core.rules import Cascade, Rules
 from syncd.errors import ConfigError
 
 CREDENTIALS = ("tokopedia-client-secret", "toco-secret-key", "toco-store-token")
@@ -56,6 +59,12 @@ def uncommented(text):
     return re.sub(r"(?m)^#(?=[a-z_]+ = |\[)", "", text)
 
 
+def rules_of(common):
+    """What holds by them where nothing narrower says otherwise."""
+    layers = channel_rules(common, RuleTable(), "elsewhere")
+    return Cascade(ChannelPlan("elsewhere", "", (), rules=layers)).common
+
+
 def test_each_default_shown_in_a_comment_is_the_default(example, load):
     with_every_key = re.sub(r"(?s)\[sources\.erp\.columns\].*?\n\n", "", uncommented(example))
     sources = with_every_key.index("[sources.pos]")
@@ -66,6 +75,12 @@ def test_each_default_shown_in_a_comment_is_the_default(example, load):
     assert load(with_every_key).alerts == load(example).alerts
     assert load(with_every_key).reconcile == load(example).reconcile
     assert load(with_every_key).sources["pos"].poll == 5.0
+    rules = load(with_every_key).rules
+    assert rules_of(rules) == rules_of(load(example).rules) == Rules()
+    assert rules.guard == load(example).rules.guard
+    assert [(rule.sku, rule.channels, rule.selling) for rule in rules.for_] == [
+        ("SALE-*", ("toco-main",), "stopped")
+    ]
     assert "poll" in with_every_key[sources:]
 
 

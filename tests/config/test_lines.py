@@ -92,8 +92,20 @@ def test_dotted_keys_and_arrays_of_tables_are_found():
         ("a", "b"): 1,
         ("a", "b", "c d"): 1,
         ("e",): 2,
-        ("e", "f"): 3,
+        ("e", "0"): 2,
+        ("e", "0", "f"): 3,
+        ("e", "1"): 4,
+        ("e", "1", "f"): 5,
     }
+
+
+def test_tables_within_tables_of_one_name_belong_to_the_last():
+    found = key_lines("[[a.b]]\n[a.b.c]\nd = 1\n[[a.b.e]]\n[[a.b]]\nx = 1\n[[a.b.e]]\n[[a.b.e]]\ny = 1\n")
+
+    assert found["a", "b", "0", "c", "d"] == 3
+    assert found["a", "b", "0", "e", "0"] == 4
+    assert found["a", "b", "1", "x"] == 6
+    assert found["a", "b", "1", "e", "1", "y"] == 9
 
 
 def test_quotes_before_the_end_of_a_long_text_belong_to_it():

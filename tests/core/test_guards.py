@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from state.losses import Earlier
+from state.plans import PlanComparison
 from state.staging import Comparison
-from syncd.core.guards import Guard, looks_wrong, too_many_bad
+from syncd.core.guards import Guard, PlanGuard, looks_wrong, plan_looks_wrong, too_many_bad
 
 OFF = Guard(None, None, None, None)
 CALM = Comparison(
@@ -157,3 +158,71 @@ def test_what_loses_more_is_never_let_through_where_what_loses_less_is_held(one,
     worse = tuple(map(max, one, other))
 
     assert held(*one) is None or held(*worse) is not None
+
+
+SHOP = PlanComparison(
+    listings=1_200, shown=1_000, units_before=10_000, units_after=10_000, up=0, down=0, to_zero=0, new=0, gone=0, gone_shown=0, paused=0,
+    resumed=0,
+)  # fmt: skip
+USUAL = PlanGuard(max_missing=200_000, max_zeroed=100_000, max_drop=500_000)
+
+
+def edit(guard=USUAL, **figures) -> str | None:
+    return plan_looks_wrong(replace(SHOP, **figures), guard)
+
+
+@pytest.mark.parametrize(("to_zero", "held"), [(0, False), (100, False), (101, True), (1_000, True)])
+def test_an_edit_that_shows_zero_for_too_many_is_held(to_zero, held):
+    assert (edit(to_zero=to_zero) is not None) == held
+
+
+@pytest.mark.parametrize(("gone", "held"), [(200, False), (201, True)])
+def test_an_edit_that_takes_too_many_out_of_the_shop_is_held(gone, held):
+    assert (edit(gone=gone, gone_shown=gone) is not None) == held
+    assert edit(gone=1_200) is None, "those that show zero may all go"
+
+
+@pytest.mark.parametrize(("after", "held"), [(5_000, False), (4_999, True), (0, True), (20_000, False)])
+def test_an_edit_that_halves_what_is_shown_is_held(after, held):
+    assert (edit(down=900, units_after=after) is not None) == held
+
+
+def test_each_guard_of_edits_names_what_it_found_and_its_limit():
+    assert edit(to_zero=500, gone=400, gone_shown=300, down=1, units_after=1_000) == (
+        "500 of 1,000 listings above zero go to zero (max_zeroed = 10%); "
+        "300 of 1,000 listings above zero are not sold any more (max_missing = 20%); "
+        "units shown fall from 10,000 to 1,000 (max_drop = 50%)"
+    )
+
+
+@pytest.mark.parametrize("off", ["max_missing", "max_zeroed", "max_drop"])
+def test_a_guard_of_edits_that_is_off_holds_nothing(off):
+    found = {"to_zero": 500, "gone": 400, "gone_shown": 400, "units_after": 1_000}
+
+    reason = edit(replace(USUAL, **{off: None}), **found)
+
+    assert reason is not None
+    assert off not in reason
+    assert edit(PlanGuard(None, None, None), **found) is None
+
+
+@given(
+    st.builds(PlanGuard, *[st.none() | st.integers(0, 1_000_000)] * 3), st.integers(0, 9), st.integers(0, 999)
+)
+def test_a_shop_that_shows_nothing_can_be_edited_at_will(guard, new, units):
+    assert (
+        edit(guard, shown=0, units_before=0, units_after=units, new=new, up=5, gone=900, paused=100) is None
+    )
+
+
+def test_pausing_rising_and_new_listings_hold_nothing():
+    assert edit(PlanGuard(0, 0, 0), up=1_000, new=5_000, units_after=99_000, paused=1_200, resumed=7) is None
+
+
+@pytest.mark.parametrize(("to_zero", "held"), [(19, False), (20, True)])
+def test_an_edit_of_a_few_listings_is_never_held(to_zero, held):
+    few = {"shown": 30, "units_before": 300, "units_after": 100}
+
+    assert (edit(to_zero=to_zero, **few) is not None) == held
+    assert (edit(down=to_zero, **few) is not None) == held
+    assert (edit(gone=to_zero, gone_shown=to_zero, **few) is not None) == held

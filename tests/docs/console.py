@@ -6,9 +6,10 @@ Comments before a block, which readers do not see, say what a page cannot:
     <!-- typed: TEXT -->        what is typed into the command
     <!-- terminal: NAME -->     another terminal, in which the last command stays running
     <!-- needs: WHAT -->        it runs elsewhere: `ci` in .ci/run, `systemd` in the trial of the service
+    <!-- figures: exact -->     digits match none but themselves
 
 A block that shows nothing of what a command prints expects that it succeeds. In what is printed, any
-digits match any others, `…` any text, and a line `…` any lines.
+digits match any others unless they are exact, `…` any text, and a line `…` any lines.
 """
 
 import contextlib
@@ -24,7 +25,7 @@ from pathlib import Path
 SECONDS = 90.0
 END = "\x1e"
 BLOCK = re.compile(r"^(?P<indent> *)```console\n(?P<text>.*?)^ *```$", re.MULTILINE | re.DOTALL)
-DIRECTIVE = re.compile(r"<!-- (?P<name>run|typed|terminal|needs): (?P<text>.*?) -->", re.DOTALL)
+DIRECTIVE = re.compile(r"<!-- (?P<name>run|typed|terminal|needs|figures): (?P<text>.*?) -->", re.DOTALL)
 
 
 @dataclass
@@ -72,25 +73,25 @@ def _commands(lines: list[str]) -> list[Command]:
     return commands
 
 
-def matches(expected: list[str], printed: list[str]) -> bool:
-    """Tell whether what was printed is what the document shows."""
-    parts = [r"(?:[^\n]*\n)*" if line.strip() == "…" else _line(line) for line in expected]
+def matches(expected: list[str], printed: list[str], *, exactly: bool = False) -> bool:
+    """Tell whether what was printed is what the document shows; `exactly`: with the very figures."""
+    parts = [r"(?:[^\n]*\n)*" if line.strip() == "…" else _line(line, exactly) for line in expected]
     return (
         re.fullmatch("".join(parts) + r"\s*", "".join(f"{line.rstrip()}\n" for line in printed)) is not None
     )
 
 
-def _line(line: str) -> str:
+def _line(line: str, exactly: bool) -> str:
     words = re.split(r"(\s+|…|[0-9][0-9.,]*)", line.rstrip())
-    return "".join(_word(word) for word in words if word) + r"\n"
+    return "".join(_word(word, exactly) for word in words if word) + r"\n"
 
 
-def _word(word: str) -> str:
+def _word(word: str, exactly: bool) -> str:
     if word == "…":
         return r"[^\n]*"
     if word.isspace():
         return r" +"
-    return r"[0-9][0-9.,]*" if word[0].isdigit() else re.escape(word)
+    return r"[0-9][0-9.,]*" if word[0].isdigit() and not exactly else re.escape(word)
 
 
 class Terminal:
@@ -167,7 +168,8 @@ class Reader:
                 continue
             status, printed = terminal.type(command, block.directives.get("typed"))
             shows_nothing = command.printed in ([], ["…"])
-            as_shown = status == 0 if shows_nothing else matches(command.printed, printed)
+            exactly = block.directives.get("figures") == "exact"
+            as_shown = status == 0 if shows_nothing else matches(command.printed, printed, exactly=exactly)
             assert as_shown, (
                 f"line {block.line}: `{command.typed}` printed otherwise than shown:\n" + "\n".join(printed)
             )

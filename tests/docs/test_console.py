@@ -72,6 +72,8 @@ def test_a_page_that_shows_something_else_is_found_out():
     assert not matches(["held 3"], ["applied 3"])
     assert not matches(["held"], ["held", "and more"])
     assert not matches(["a", "…", "z"], ["a", "b"])
+    assert matches(["stock 12, …"], ["stock 12, 4 s ago"], exactly=True)
+    assert not matches(["stock 12, …"], ["stock 13, 4 s ago"], exactly=True)
 
 
 def test_the_tool_finds_commands_with_what_they_print():
@@ -82,3 +84,12 @@ def test_the_tool_finds_commands_with_what_they_print():
         ("one \\\n  more", ["said"]),
         ("two", []),
     ]
+
+
+def test_an_example_is_shown_as_it_is():
+    page = (ROOT / "docs" / "how-to" / "what-each-shop-shows.md").read_text()
+    shown = [text.rstrip("\n") for text in re.findall(r"```(?:toml|csv)\n(.*?)```", page, re.DOTALL)]
+    files = [one for one in (ROOT / "docs" / "examples" / "two-shops").iterdir() if one.is_file()]
+
+    assert len(files) >= 6
+    assert [one.name for one in files if one.read_text().rstrip("\n") not in shown] == []

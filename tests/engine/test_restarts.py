@@ -51,7 +51,7 @@ def test_a_crash_while_a_returned_channel_is_planned_leaves_the_rest_to_the_next
     async def story():
         await rig.bring(many(SLICE_ROWS) | {"Z": 5})
         rig.configure(DROP + OTHER)
-        await rig.bring(many(SLICE_ROWS, 4) | {"Z": 0})
+        await rig.bring(many(SLICE_ROWS, 4) | {"Z": 9})
         rig.configure(DROP + SHOP)
         await rig.cut_off(rig.open_and_look(), lambda: rig.ask(SHOWN_BY_THE_FIRST + "4"))
         assert rig.ask("SELECT desired FROM listing WHERE channel_id = 1 AND sku = 'Z'") == 5
@@ -60,14 +60,14 @@ def test_a_crash_while_a_returned_channel_is_planned_leaves_the_rest_to_the_next
 
     run_virtually(story())
 
-    assert dict(rows_sent(rig.shop)) == many(SLICE_ROWS, 4) | {"Z": 0}
+    assert dict(rows_sent(rig.shop)) == many(SLICE_ROWS, 4) | {"Z": 9}
 
 
 def test_a_new_configuration_that_a_crash_cut_off_leaves_nothing_once_the_old_one_is_back(rig):
     async def story():
         await rig.bring(many(MORE_THAN_A_SLICE))
-        rig.configure(DROP + SHOP + "[channels.shop.rules]\nsafety_stock = 5\n")
-        await rig.cut_off(rig.open_and_look(), lambda: rig.ask(SHOWN_BY_THE_FIRST + "0"))
+        rig.configure(DROP + SHOP + "[channels.shop.rules]\nsafety_stock = 1\n")
+        await rig.cut_off(rig.open_and_look(), lambda: rig.ask(SHOWN_BY_THE_FIRST + "4"))
         assert rig.ask(SHOWN_BY_THE_FIRST + "5") == 1
         rig.configure(DROP + SHOP)
         await rig.open_and_reconcile()

@@ -81,6 +81,7 @@ def test_a_look_that_makes_no_headway_stands_still_and_one_that_reads_on_does_no
     """The reading thread is stopped at its first row, then goes on."""
     rig = Rig(tmp_path / "site")
     may_go_on = threading.Event()
+    may_go_on.set()
 
     async def blocking(function):
         return await asyncio.to_thread(lambda: may_go_on.wait(20) and function())
@@ -90,6 +91,7 @@ def test_a_look_that_makes_no_headway_stands_still_and_one_that_reads_on_does_no
     async def story():
         async with rig.opened() as app:
             rig.drop({"A": 1})
+            may_go_on.clear()
             look = asyncio.create_task(rig.look())
             await asyncio.sleep(0.5)
             now = asyncio.get_running_loop().time()

@@ -7,6 +7,7 @@ what of its state is lost. The same seed gives the same trace.
 import asyncio
 import hashlib
 import io
+import os
 import random
 import shutil
 import tempfile
@@ -42,6 +43,7 @@ SOURCES = (
     f'[sources.erp]\ntype = "drop"\npath = "inbox"\nsettle = "1s"\n{GUARDS_OFF}'
     f'[sources.till]\ntype = "drop"\npath = "till"\nsettle = "1s"\ncontents = "changes"\n{GUARDS_OFF}'
 )
+RULES = '[rules]\nfile = "rules.csv"\nguard = { max_missing = "off", max_zeroed = "off", max_drop = "off" }\n'
 SECRETS = (tokopedia.CLIENT_SECRET, tocobagus.SECRET_KEY, tocobagus.STORE_TOKEN)
 MEMORY = Path("/dev/shm")  # noqa: S108 (only to be fast)
 
@@ -86,6 +88,9 @@ class _Simulation:
         self.result = Result(seed)
         self.seed, self.folder = seed, folder
         self.truth = dict.fromkeys(SKUS, 0) | {UNLISTED: 1}
+        self.caps: dict[tuple[str, str], int] = {}
+        """The most that a channel shows of a SKU, by the file of rules."""
+        self.edits = 0
 
     async def run(self) -> Result:
         loop = asyncio.get_running_loop()
@@ -95,8 +100,9 @@ class _Simulation:
         for name in CHANNELS:
             header = f"[channels.{name}]\n"
             channels = channels.replace(header, f'{header}reassert_after = "{SETTLING}s"\n')
-        self.rig = Rig(self.folder / "site", SOURCES + channels, plugins=plugins, seed=self.seed)
+        self.rig = Rig(self.folder / "site", SOURCES + channels + RULES, plugins=plugins, seed=self.seed)
         (self.rig.folder / "till").mkdir()
+        self.write_rules()
         self.witness = Witness(
             httpx.ASGITransport(app=self.sandbox.app), self.rig.folder / "state.db", self.sandbox.journal._now
         )
@@ -140,16 +146,50 @@ class _Simulation:
 
     async def change_and_look(self, *, fully: bool = False) -> None:
         """Let the sources say something else, of few values: A, B, A comes often. `fully`: of every SKU."""
+        if self.source_dice.random() < 0.3:
+            await self.edit_rules()
         changed = [self.source_dice.choice(SKUS) for _ in range(self.source_dice.randrange(3))]
         for sku in changed:
             self.truth[sku] = self.source_dice.choice((0, 1, 2))
         self.say(SKUS if fully else changed)
         await self.rig.look()
 
-    def say(self, changed) -> None:
+    async def edit_rules(self) -> None:
+        """Let a channel show another share of some SKUs; now and then in a file that cannot be read first."""
+        for _ in range(self.source_dice.randrange(1, 4)):
+            key = self.source_dice.choice(list(CHANNELS)), self.source_dice.choice(SKUS)
+            self.caps.pop(key, None)
+            if (most := self.source_dice.choice((None, 0, 1))) is not None:
+                self.caps[key] = most
+        if self.source_dice.random() < 0.2:
+            self.write_rules("SKU-0,nowhere,1")
+            await self.look_at_plans()
+        self.note_said()
+        self.write_rules()
+        await self.look_at_plans()
+
+    def write_rules(self, *more: str) -> None:
+        self.edits += 1
+        path = self.rig.folder / "rules.csv"
+        rows = [f"{sku},{channel},{most}" for (channel, sku), most in sorted(self.caps.items())]
+        path.write_text("\n".join(["sku,channel,max_shown", *rows, *more]) + "\n")
+        os.utime(path, (EPOCH + self.edits, EPOCH + self.edits))
+
+    async def look_at_plans(self) -> None:
+        for planner in self.rig.app.planners.values():
+            await planner.look()
+
+    def wanted(self, channel: str, sku: str) -> int:
+        return min(self.truth[sku], self.caps.get((channel, sku), self.truth[sku]))
+
+    def note_said(self) -> None:
         now = self.sandbox.journal._now()
-        for sku, quantity in self.truth.items():
-            self.witness.said[sku].append((now, quantity))
+        for channel, marketplace in CHANNELS.items():
+            for sku in self.truth:
+                self.witness.said[marketplace, sku].append((now, self.wanted(channel, sku)))
+
+    def say(self, changed) -> None:
+        self.note_said()
         self.rig.drop(self.export(changed))
         if news := {sku: self.truth[sku] for sku in changed if sku in OF_THE_TILL}:
             self.rig.drop(news, source="till")
@@ -158,7 +198,7 @@ class _Simulation:
         """A snapshot that now and then says nothing of a SKU whose truth is as before."""
         rows = {sku: str(q) for sku, q in self.truth.items() if sku not in OF_THE_TILL}
         silent = self.source_dice.choice(SKUS[:5])
-        if silent not in changed and len(self.witness.said[silent]) > 1:
+        if silent not in changed and self.rig.dropped:
             rows[silent] = self.source_dice.choice((rows[silent], rows[silent], "", "absent"))
         return "sku,quantity\n" + "".join(f"{sku},{q}\n" for sku, q in rows.items() if q != "absent")
 
@@ -204,8 +244,8 @@ class _Simulation:
                 raise Wrong(f"seed {self.seed}: it did not stay true: {wrong}")
 
     def whats_wrong(self) -> str:
-        wanted = {sku: quantity for sku, quantity in self.truth.items() if sku != UNLISTED}
         for channel, marketplace in CHANNELS.items():
+            wanted = {sku: self.wanted(channel, sku) for sku in SKUS}
             stock = getattr(self.sandbox, marketplace).stock()
             if stock != wanted:
                 return f"{marketplace} shows {stock}, not {wanted}"

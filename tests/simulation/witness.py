@@ -38,7 +38,7 @@ class Witness(httpx.AsyncBaseTransport):
         self.clock_is_ahead = 0.0
         """By so many seconds the daemon's wall clock differs from the marketplaces'."""
         self.checks = Counter()
-        self.said = defaultdict(list)  # (when, quantity) by SKU
+        self.said = defaultdict(list)  # (when, quantity) by marketplace and SKU
         self._life = 0
         self._refused_alone = defaultdict(set)
         self._in_flight = defaultdict(Counter)
@@ -83,13 +83,13 @@ class Witness(httpx.AsyncBaseTransport):
                 self.wrong.append(f"{marketplace} asked at {asked_at} to wait until {until}: sent at {now}")
             if chosen != quantity:
                 self.wrong.append(f"{sku}={quantity} left for {marketplace} at {now} without its intent")
-            if not self._was_said(sku, quantity, now):
+            if not self._was_said((marketplace, sku), quantity, now):
                 self.wrong.append(f"{sku}={quantity} left for {marketplace} at {now}: nobody had said so")
 
-    def _was_said(self, sku: str, quantity: int, now: float) -> bool:
+    def _was_said(self, listing: tuple[str, str], quantity: int, now: float) -> bool:
         """Whether it was the truth a moment ago: a request may wait for a token before it leaves."""
-        recent = [q for at, q in self.said[sku] if at >= now - 35]
-        before = [q for at, q in self.said[sku] if at < now - 35][-1:]
+        recent = [q for at, q in self.said[listing] if at >= now - 35]
+        before = [q for at, q in self.said[listing] if at < now - 35][-1:]
         return quantity in recent + before
 
     def check_confirmed(self, sandbox) -> None:

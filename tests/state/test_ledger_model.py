@@ -7,6 +7,7 @@ whether it is left alone, may change at any time.
 
 import shutil
 import tempfile
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -14,13 +15,14 @@ from typing import NamedTuple
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from planned import follow_plan
 
 from state import reports
 from state.by_sku import CALLED
 from state.database import Database
 from state.ledger import Ledger, next_wait
 from state.planning import Planning
-from state.plans import ChannelPlan
+from state.plans import ChannelPlan, ListedRow, PlanRows
 from state.records import After, PushEnd, Refusal, Risk, Settlement
 from state.registry import Registry
 from state.staging import StockChange
@@ -134,6 +136,8 @@ class Listing:
 
     def want(self, one: Wanted) -> None:
         if one.sku != self.sku:
+            self.uncertain = self.uncertain or self.refusal is Refusal.NOT_LISTED
+            self.failed = False
             self.refusal = self.not_before = None
             self.failures = 0
         elif one.quantity != self.desired and self.refusal != Refusal.NOT_LISTED:
@@ -251,6 +255,7 @@ class LedgerMachine(RuleBasedStateMachine):
         }
         self.listings = {channel: {} for channel in self.plans}
         self.mappings = {channel: Mapping() for channel in self.plans}
+        self.lingering: dict[int, set[str]] = {channel: set() for channel in self.plans}
         self.open()
 
     def open(self):
@@ -304,6 +309,19 @@ class LedgerMachine(RuleBasedStateMachine):
         self.book.apply(1, self.source, rows, self.now)
         for channel in self.plans:
             self.want(channel)
+            self.forget(channel, {sku for sku, _ in changes})
+
+    def forget(self, channel: int, skus: Collection[str]) -> None:
+        """What is not sold any more goes as soon as it is planned again, but for what is in flight."""
+        right = self.wanted(channel)
+        self.listings[channel] = {
+            key: one
+            for key, one in self.listings[channel].items()
+            if key in right or one.flight is not None or one.sku not in skus
+        }
+        self.lingering[channel] |= {
+            one.sku for key, one in self.listings[channel].items() if key not in right and one.sku in skus
+        }
 
     def want(self, channel: int) -> None:
         for key, one in self.wanted(channel).items():
@@ -319,22 +337,14 @@ class LedgerMachine(RuleBasedStateMachine):
     def a_channel_is_planned_anew(self, channel, sku_of, paused):
         """Its SKUs are called otherwise from now on, or left alone, or not any more."""
         self.mappings[channel].sku_of, self.mappings[channel].paused = sku_of, paused
-        with self.database.write() as connection:
-            connection.exec_driver_sql("DELETE FROM listed WHERE channel_id = ?", (channel,))
-            for identifier, sku in sku_of.items():
-                connection.exec_driver_sql(
-                    "INSERT INTO listed VALUES (?, ?, '', ?, '')", (channel, sku, identifier)
-                )
         self.plan_anew(channel)
 
     def plan_anew(self, channel: int) -> None:
-        """What it does not sell is forgotten, but for what is in flight."""
-        list(self.book.plan_anew(channel, self.now))
+        listed = [ListedRow(sku, "", name, "") for name, sku in self.mappings[channel].sku_of.items()]
+        planning = self.book.plannings[channel]
+        follow_plan(self.database, self.book, planning, PlanRows(listed=listed), now=self.now)
         self.want(channel)
-        right = self.wanted(channel)
-        self.listings[channel] = {
-            key: one for key, one in self.listings[channel].items() if key in right or one.flight is not None
-        }
+        self.forget(channel, SKUS)
 
     @rule(ms=st.sampled_from((1, 10, 30, 60, 99, 100, 101)))
     def time_passes(self, ms):
@@ -442,13 +452,17 @@ class LedgerMachine(RuleBasedStateMachine):
             listing.flight, listing.uncertain, listing.ambiguous = None, True, True
         self.settled += self.pushes
         self.pushes = []
+        for channel in self.plans:  # as the planner does, where not all was forgotten
+            if self.lingering[channel]:
+                self.lingering[channel] = set()
+                self.plan_anew(channel)
 
     @rule(data=st.data())
     def something_rarer_happens(self, data):
         """Few rules, so that pushes and what becomes of them are most of each example."""
         channel = data.draw(st.sampled_from((1, 2)))
         skus = data.draw(st.none() | st.lists(st.sampled_from(SKUS), min_size=1, unique=True))
-        match data.draw(st.integers(0, 4)):
+        match data.draw(st.integers(0, 5)):
             case 0:
                 self.an_outcome_comes_too_late(data)
             case 1:
@@ -457,6 +471,8 @@ class LedgerMachine(RuleBasedStateMachine):
                 self.a_person_says_retry(channel, skus)
             case 3:
                 self.a_channel_is_held_or_released(channel)
+            case 5:
+                self.what_was_in_flight_is_forgotten_too(channel)
             case 4:
                 self.a_warehouse_is_held_or_released(data.draw(st.sampled_from(("10", "20"))))
 
@@ -466,6 +482,13 @@ class LedgerMachine(RuleBasedStateMachine):
         assert touched == len(listings)
         for listing in listings:
             listing.assert_anew()
+
+    def what_was_in_flight_is_forgotten_too(self, channel):
+        skus, self.lingering[channel] = self.lingering[channel], set()
+        self.book.forget_lingering(channel, self.now)
+        self.forget(channel, skus)
+        assert self.book.lingers(channel) == bool(self.lingering[channel])
+        assert self.lingering[channel] or self.listings[channel].keys() <= self.wanted(channel).keys()
 
     def a_person_says_retry(self, channel, skus):
         self.registry.wake(channel, skus)

@@ -1,6 +1,7 @@
 """One SKU under several names, as people ask about it; a listing that stands for another SKU than before."""
 
 import pytest
+from planned import follow_plan
 
 from state.database import Reader
 from state.explaining import ListingState, read_sku, state_of
@@ -8,6 +9,7 @@ from state.failure_search import find_failures
 from state.figures import failed_listings
 from state.history import History, Span
 from state.housekeeping import forget_pushes
+from state.plans import ListedRow, PlanRows
 from state.preview import largest_changes
 from state.records import After, PushEnd, Refusal, Settlement
 from state.reports import failures
@@ -20,6 +22,7 @@ ONE, OTHER = " product_id 1", " product_id 2"
 def shop(database):
     """A is called by two names, B by its own. The first name was accepted, the others were refused."""
     shop = Shop(database)
+    shop.registry.follow_plan(shop.channel, shop.plan, planned=True)
     shop.call("A", ONE, OTHER)
     shop.stock(10, A=5, B=7)
     push = shop.begin(20)
@@ -36,9 +39,9 @@ def shop(database):
     return shop
 
 
-def record_of(shop, sku, warehouses=("",)):
+def record_of(shop, sku):
     with Reader(shop.database.path) as reader:
-        return read_sku(reader, sku, {"shop": warehouses}, attempts=9).channels["shop"]
+        return read_sku(reader, sku, ["shop"], 9, decide=lambda _: shop.decide).channels["shop"]
 
 
 def test_each_listing_of_a_sku_is_explained_with_its_own_attempts_and_failure(shop):
@@ -56,19 +59,18 @@ def test_each_listing_of_a_sku_is_explained_with_its_own_attempts_and_failure(sh
 
 
 def test_where_nothing_is_listed_all_that_was_sent_there_is_told(shop):
-    shop.call("A", ONE)
-    list(shop.book.plan_anew(shop.channel, 30))
     with shop.database.write() as connection:
-        connection.exec_driver_sql("DELETE FROM listing WHERE sku = 'A'")
+        for table in ("stock", "listing"):
+            connection.exec_driver_sql(f"DELETE FROM {table} WHERE sku = 'A'")
 
-    found = record_of(shop, "A", ("", "10"))
+    found = record_of(shop, "A")
 
     assert found.listings == {}
     told = {
         place: sorted((one.identifier, one.outcome) for one in tried)
         for place, tried in found.attempts.items()
     }
-    assert told == {("A", ""): [(ONE, "accepted"), (OTHER, "rejected")], ("A", "10"): []}
+    assert told == {("A", ""): [(ONE, "accepted"), (OTHER, "rejected")]}
 
 
 def test_a_paused_listing_is_held_unless_it_is_in_flight_or_refused(shop):
@@ -122,17 +124,52 @@ def test_failures_are_found_by_sku_and_by_name(shop):
         assert failed_listings(connection, shop.channel) == 2
 
 
-def test_a_failure_follows_its_listing_to_another_sku_with_the_attempt_that_tells_why(shop):
+def test_what_went_wrong_with_a_sku_is_not_told_of_the_one_that_takes_its_listing_over(shop):
     shop.call("A", ONE)
     shop.call("B", OTHER)
     shop.stock(30, A=5, B=5)
-    list(shop.registry.make_uncertain(shop.channel, 31))
 
     with shop.database.read() as connection:
-        told = {row.identifier: (row.sku, row.request_id) for row in failures(connection)}
-        found = {(row.sku, row.identifier) for row in find_failures(connection, text="B").rows}
-    assert told[OTHER] == ("B", "first")
-    assert ("B", OTHER) in found
+        assert OTHER not in {row.identifier for row in failures(connection)}
+        assert find_failures(connection, text="B").rows == []
+    assert state_of(record_of(shop, "B").listings[OTHER, ""], held=False, now=40) is ListingState.DUE
+
+
+def follow(shop, now, **names):
+    """Let the channel follow a plan by which the SKUs are called so, one name each."""
+    listed = [ListedRow(sku, "", name, "") for sku, name in names.items()]
+    follow_plan(shop.database, shop.book, shop.book.plannings[shop.channel], PlanRows(listed=listed), now=now)
+
+
+def test_of_a_listing_that_is_forgotten_no_failure_is_left_whatever_sku_it_was_of(shop):
+    follow(shop, 30, B=OTHER)
+    follow(shop, 31)
+    follow(shop, 32, A=OTHER)
+
+    with shop.database.read() as connection:
+        assert OTHER not in {row.identifier for row in failures(connection)}
+
+
+def test_a_marketplace_that_did_not_know_a_listing_is_asked_again_once_it_stands_for_another_sku(shop):
+    """What it confirmed before it did not know it says nothing any more."""
+    shop.stock(30, A=8)
+    shop.push(31, After.UNTOUCHED, refusal=Refusal.NOT_LISTED, charged=True)
+    shop.stock(32, B=5)
+    follow(shop, 33, B=ONE)
+
+    found = record_of(shop, "B").listings[ONE, ""]
+
+    assert (found.desired, found.confirmed) == (5, 5)
+    assert state_of(found, held=False, now=40) is ListingState.DUE
+
+
+def test_a_pause_that_ends_does_not_count_as_waiting(shop):
+    shop.paused = {"A"}
+    shop.stock(30, A=0)
+    shop.paused = set()
+    shop.stock(5_000, A=0)
+
+    assert record_of(shop, "A").listings[ONE, ""].changed_at == 5_000
 
 
 def test_of_what_fails_the_newest_attempt_by_that_name_is_kept(shop):

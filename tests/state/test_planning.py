@@ -9,7 +9,7 @@ from planned import WHOLE, follow_plan, planning_of
 from state import reports
 from state.ledger import Ledger
 from state.plans import BundleRow, ListedRow, PlanRows, PlanRule, RuleRank, RuleRow, RuleSettings, Selling
-from state.records import After, PushEnd, Settlement
+from state.records import After, PushEnd, Refusal, Settlement
 from state.registry import SLICE_ROWS, Registry
 from state.staging import StockChange
 from state.stock import StockBook
@@ -463,3 +463,37 @@ def test_a_stock_level_keeps_the_line_that_gave_its_quantity(shop):
     shop.book.apply(2, shop.ids["erp"], [StockChange("A", "", 5, 9, 0), StockChange("B", "", 6, 8, 0)], 1)
 
     assert shop.rows("SELECT sku, quantity, import_id, line FROM stock") == [("A", 5, 1, 2), ("B", 6, 2, 8)]
+
+
+def test_a_failure_does_not_pass_on_to_the_sku_that_takes_a_listing_over(shop):
+    shop.say({("A", ""): 1, ("B", ""): 2})
+    push = shop.begin()
+    refused = [
+        Settlement(attempt, After.UNTOUCHED, "rejected", refusal=Refusal.NOT_LISTED, charged=True)
+        for attempt in push.attempts
+    ]
+    Ledger(shop.database).settle(push, refused, PushEnd(), now=1, settling=100, asynchronous=False)
+
+    shop.follow(WHOLE, listed(("A", "", "B"), ("B", "", "A")))
+
+    assert shop.rows("SELECT identifier, sku FROM failure") == []
+    assert shop.due() == ["A", "B"]
+
+
+def test_what_is_in_flight_is_forgotten_when_it_is_answered(shop):
+    shop.follow(replace(WHOLE, locations={"JKT": "10"}))
+    shop.say({("A", "JKT"): 1})
+    push = shop.begin()
+
+    shop.follow(replace(WHOLE, locations={"BDG": "20"}))
+    assert shop.shown() == {("A", "10"): 1}
+    assert shop.book.lingers(shop.channel)
+    shop.book.forget_lingering(shop.channel, 2)
+    assert shop.book.lingers(shop.channel)
+
+    shop.confirm(push)
+    shop.book.forget_lingering(shop.channel, 3)
+
+    assert shop.listings() == {}
+    assert not shop.book.lingers(shop.channel)
+    assert shop.book.take_left_showing(shop.channel) == 1

@@ -1,5 +1,8 @@
 """Stock of a source lies where it is configured to, whatever was configured before."""
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -115,8 +118,11 @@ def test_where_nothing_is_different_nothing_is_looked_through_nor_planned_anew(b
     book.say({("A", "JKT"): 5})
     book.planned(1)
 
-    assert book.locate("JKT") == (0, 0)
-    assert book.locate(None, source="pos") == (0, 0)
+    with closing(sqlite3.connect(book.path)) as other:
+        before = other.execute("PRAGMA data_version").fetchone()
+        assert book.locate("JKT") == (0, 0)
+        assert book.locate(None, source="pos") == (0, 0)
+        assert other.execute("PRAGMA data_version").fetchone() == before, "nothing is written"
     assert book.planned() == 1
 
 
@@ -126,6 +132,18 @@ def test_more_than_a_slice_moves_in_slices(book):
 
     assert [one.moved for one in slices] == [SLICE_ROWS, 1]
     assert {place for _, place in book.levels()} == {"JKT"}
+
+
+def test_what_a_crash_left_in_the_middle_is_gone_on_from_or_back(book):
+    book.locate("JKT")
+    levels = SLICE_ROWS + 1
+    book.say({(f"SKU-{number:05}", "JKT"): 1 for number in range(levels)})
+    for after in ("BDG", "JKT", "SBY", None):
+        cut_off = relocate(book.database, book.ids["erp"], "BDG")
+        next(cut_off, None)
+        cut_off.close()
+        book.locate(after)
+        assert [place for _, place in book.levels()] == [after] * (levels if after else 0)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)

@@ -163,20 +163,16 @@ def difference(before: dict[Key, list], after: dict[Key, list]) -> dict[str, int
     }
 
 
+_TABLES = (
+    *("listing", "failure", "attempt", "push", "stock", "past_level", "rule", "listed", "bundle"),
+    *("import_change", "import", "warehouse_hold", "channel", "source"),
+)
+
+
 def emptied(database: Database) -> Database:
     """Forget all: making a database anew for each example would take most of the time."""
     with database.write() as connection:
-        for table in (
-            "listing",
-            "failure",
-            "attempt",
-            "push",
-            "stock",
-            "past_level",
-            "rule",
-            "listed",
-            "bundle",
-        ):
+        for table in _TABLES:
             connection.exec_driver_sql(f"DELETE FROM {table}")
     return database
 

@@ -35,7 +35,7 @@ def follow_plan(
         for wanted in staging.wanted():
             book.store_planned(channel_id, wanted, now)
         for unwanted in staging.unwanted():
-            book.forget(channel_id, unwanted)
+            book.forget(channel_id, unwanted, now)
     for _ in book.finish(channel_id, now):
         pass
     book.unwatch(channel_id)

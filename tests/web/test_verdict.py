@@ -12,6 +12,9 @@ CHANNEL = {
     "listings": 100, "in_sync": 100, "due": 0, "in_flight": 0, "deferred": 0, "rejected": 0, "held": 0, "paused": 0,
     "due_by_risk": {"to_zero": 0, "decrease": 0, "increase": 0, "repetition": 0}, "oldest_due_at": None,
     "enabled": True, "paused_until": None, "hold": None, "held_warehouses": [],
+    "plan": {
+        "state": "in_force", "reason": "", "problems": [], "problem_count": 0, "import": None, "since": None
+    },
 }  # fmt: skip
 SOURCE = {
     "levels": 100, "missed": 0, "imports_held": 0, "data_at": rfc3339(NOW), "read_at": rfc3339(NOW),
@@ -46,6 +49,31 @@ def test_all_is_well():
     assert judgement.sentence == "All is well: all 100 listings show what they should."
 
 
+PLAN = CHANNEL["plan"]
+HELD_PLAN = PLAN | {
+    "state": "held",
+    "reason": "half goes to zero",
+    "import": 7,
+    "since": rfc3339(NOW - 60_000),
+}
+REFUSED_PLAN = PLAN | {
+    "state": "refused", "reason": "rules.csv line 3: no", "problems": ["rules.csv line 3: no"],
+    "problem_count": 12, "since": rfc3339(NOW - 60_000),
+}  # fmt: skip
+
+
+def test_an_edit_that_was_rejected_and_stands_is_worth_a_look():
+    rejected = PLAN | {"state": "refused", "reason": "rejected by hand", "since": rfc3339(NOW)}
+    [trouble] = judge(channel={"plan": rejected}).troubles
+    assert (trouble.weight, trouble.where) == (Weight.LOOK, "channel-toko")
+    assert "was rejected, and is still configured" in trouble.what
+
+
+def test_an_edit_that_is_held_and_then_broken_is_told_as_both():
+    troubles = judge(channel={"plan": REFUSED_PLAN | {"import": 7}}).troubles
+    assert [trouble.where for trouble in troubles] == ["held-imports", "channel-toko"]
+
+
 def test_all_is_well_while_something_is_on_its_way():
     assert judge(channel={"in_sync": 90, "due": 10}).sentence == (
         "All is well: 10 of 100 listings are on their way."
@@ -64,6 +92,16 @@ def test_all_is_well_while_something_is_on_its_way():
             {"channel": {"held_warehouses": [HOLD | {"warehouse": "1610"}]}},
             "channel-toko",
             "Warehouse 1610 of channel toko is held",
+        ),
+        (
+            {"channel": {"plan": HELD_PLAN}},
+            "held-imports",
+            "An edit of what toko shows is held: half goes to zero",
+        ),
+        (
+            {"channel": {"plan": REFUSED_PLAN}},
+            "channel-toko",
+            "What is configured of toko is refused: rules.csv line 3: no (and 11 more)",
         ),
         (
             {"source": {"imports_held": 1}, "held": {"erp": "half is gone"}},

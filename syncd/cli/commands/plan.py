@@ -8,9 +8,10 @@ import click
 from syncd.app import World
 from syncd.cli.context import config_path, load, require_something_to_do
 from syncd.cli.options import channel_option, config_option, json_option
-from syncd.cli.output import print_json
+from syncd.cli.output import cell, print_json
 from syncd.cli.planning import patience, print_trials
 from syncd.clock import system_clock
+from syncd.plans.shares import share_warnings
 from syncd.rehearsal import PlanTrial, rehearse_plans
 
 EPILOG = """\b
@@ -48,15 +49,20 @@ def command(*, channels: tuple[str, ...], as_json: bool) -> None:
     config = load()
     require_something_to_do(config, config_path())
 
-    async def run() -> dict[str, PlanTrial]:
+    async def run() -> tuple[dict[str, PlanTrial], list[str]]:
         with patience() as hear:
-            return await rehearse_plans(config, channels, World(clock=system_clock()), hear)
+            trials = await rehearse_plans(config, channels, World(clock=system_clock()), hear)
+            hear("adding up the shares of each stock")
+            return trials, [*config.warnings, *await asyncio.to_thread(share_warnings, config)]
 
-    trials = asyncio.run(run())
+    trials, doubts = asyncio.run(run())
     followed = all(one.outlook.is_followed for one in trials.values())
     if as_json:
-        print_json({"ok": followed, "channels": {name: one.as_json() for name, one in trials.items()}})
+        told = {name: one.as_json() for name, one in trials.items()}
+        print_json({"ok": followed, "channels": told, "warnings": doubts})
     else:
         print_trials(trials)
+        for doubt in doubts:
+            click.echo(f"doubtful: {cell(doubt)}")
         click.echo("this is what would be: nothing was sent, nothing was changed")
     sys.exit(0 if followed else 1)
