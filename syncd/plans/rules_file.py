@@ -29,7 +29,7 @@ _SETTINGS: Final = (
     "selling",
 )
 _ASKED: Final = Asked((*_PLACE, *_SETTINGS), needed=("sku",))
-_NOTHING: Final = RuleSettings()
+_NOTHING: Final = RuleSettings().as_text()
 
 
 class FileRule(NamedTuple):
@@ -112,7 +112,7 @@ class RulesFile:
             warehouse = self._warehouse(cells[2], sku, channel)
         except ValueError as error:
             problems.add(origin, f"{column}: {error}")
-        if problems.count > before or settings == _NOTHING:
+        if problems.count > before or text == _NOTHING:
             return None
         return FileRule(_rank(sku, channel, warehouse), sku, channel, warehouse, settings, text, origin)
 
