@@ -33,7 +33,7 @@ def test_shares_in_syncd_toml_are_noted_once(found):
 
     assert (finding.kind.value, finding.weight) == ("shares_beyond_stock", Weight.NOTE)
     assert "a 60% + b 60% = 120% of the stock of source erp" in finding.what
-    assert finding.remedy == "lower the shares to 100% together, or leave it if that is meant"
+    assert finding.remedy == "lower the shares to 100% together"
 
 
 def test_shares_in_the_rules_file_are_noted_too(found):
