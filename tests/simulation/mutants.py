@@ -140,7 +140,7 @@ MUTANTS = (
     ),
     Mutant(
         "nothing is under way where nothing is known", "10", "state/stock.py",
-        'doubtful = int(self._database.doubtful)', 'doubtful = 0',
+        "doubtful = int(self._database.doubtful)", "doubtful = 0",
     ),
 )  # fmt: skip
 
