@@ -7,6 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+import syncd.core.rules
 from state.plans import SETTINGS, ChannelPlan, PlanRule, Rounding, RuleRank, RuleRow, RuleSettings, Selling
 from state.records import MAX_QUANTITY
 from syncd.core.rules import MILLION, Cascade, Case, Rules, Step, decide, explain, shown
@@ -14,7 +15,8 @@ from syncd.core.rules import MILLION, Cascade, Case, Rules, Step, decide, explai
 SHOPS = ("toko", "toco", "third")
 BARE = ChannelPlan("toko", "account", ("erp",))
 
-units = st.one_of(st.integers(0, 30), st.integers(0, MAX_QUANTITY))
+few = st.integers(0, 9)
+units = st.one_of(few, st.integers(0, 30), st.integers(0, MAX_QUANTITY))
 shares = st.one_of(st.integers(0, MILLION), st.sampled_from([0, 1, 333_333, 500_000, MILLION]))
 rules = st.builds(
     Rules,
@@ -52,7 +54,7 @@ plans = st.lists(plan_rules, max_size=5).map(
 @st.composite
 def rows_of_a_sku(draw, sku="A"):
     found = []
-    for said in draw(st.lists(settings, max_size=4)):
+    for said in draw(st.lists(settings, max_size=3)):
         rank = draw(st.sampled_from([RuleRank.SKU, RuleRank.LISTING, RuleRank.WAREHOUSE]))
         warehouse = draw(st.sampled_from(["W1", "W2"])) if rank is RuleRank.WAREHOUSE else ""
         found.append(RuleRow(sku, warehouse, rank, said.as_text(), f"rules.csv line {len(found) + 2}"))
@@ -86,6 +88,38 @@ def naive_cascade(plan: ChannelPlan, sku: str, warehouse: str, rows: Sequence[Ru
         if values:
             found[name] = max(values, key=lambda value: value[:2])[2]
     return Rules(**found)
+
+
+@pytest.mark.parametrize(
+    ("said", "stock", "quantity"),
+    [
+        ({}, 5, 5),
+        ({"safety_stock": 2}, 5, 3),
+        ({"safety_stock": 2}, 1, 0),
+        ({"share_ppm": 500_000}, 5, 2),
+        ({"share_ppm": 500_000, "rounding": Rounding.NEAREST}, 5, 3),
+        ({"share_ppm": 499_999, "rounding": Rounding.NEAREST}, 5, 2),
+        ({"share_ppm": 100_000, "rounding": Rounding.UP}, 11, 2),
+        ({"share_ppm": 100_000, "rounding": Rounding.UP}, 10, 1),
+        ({"share_ppm": 333_333}, 3, 0),
+        ({"share_ppm": 0, "rounding": Rounding.UP}, 9, 0),
+        ({"safety_stock": 3, "share_ppm": 500_000}, 9, 3),
+        ({"max_shown": 4}, 5, 4),
+        ({"max_shown": 0}, 5, 0),
+        ({"max_shown": MAX_QUANTITY + 9}, MAX_QUANTITY + 5, MAX_QUANTITY),
+        ({"min_shown": 5}, 5, 5),
+        ({"min_shown": 6}, 5, 0),
+        ({"share_ppm": 500_000, "min_shown": 3}, 5, 0),
+        ({"last_units": 5}, 5, 5),
+        ({"last_units": 6}, 5, 0),
+        ({"last_units": 6, "last_units_channel": "toco"}, 5, 0),
+        ({"last_units": 6, "last_units_channel": "toko"}, 5, 5),
+        ({"selling": Selling.STOPPED}, 5, 0),
+        ({"selling": Selling.PAUSED, "safety_stock": 1}, 5, 4),
+    ],
+)
+def test_what_is_shown_of_a_stock(said, stock, quantity):
+    assert shown(stock, stock, Rules(**said), "toko") == quantity
 
 
 @given(units, units, rules, st.sampled_from(SHOPS))
@@ -208,20 +242,46 @@ def test_of_two_rules_of_one_rank_the_later_holds():
     assert Cascade(replace(BARE, rules=rules[::-1])).of("A", "", ()).max_shown == 1
 
 
-@given(plans, st.dictionaries(st.sampled_from(["W1", "W2"]), units, min_size=1), rows_of_a_sku())
-def test_a_decision_is_what_the_cascade_and_the_arithmetic_give_and_explain_ends_there(plan, stock, rows):
-    decision = decide(plan)
-    sku_stock = sum(stock.values())
+stocks = st.dictionaries(st.sampled_from(["W1", "W2"]), few, min_size=1)
 
-    for _ in range(2):
-        decided = list(decision("A", stock, rows))
+
+@given(plans, st.lists(st.tuples(skus, stocks, rows_of_a_sku()), min_size=4, max_size=12))
+def test_a_decision_is_what_the_cascade_and_the_arithmetic_give_and_explain_ends_there(plan, found):
+    decision = decide(plan)
+
+    for sku, stock, rows in [*found, *found]:
+        decided = list(decision(sku, stock, rows))
         assert [warehouse for warehouse, _, _ in decided] == list(stock)
         for warehouse, quantity, paused in decided:
-            expected = naive_cascade(plan, "A", warehouse, rows)
+            expected = naive_cascade(plan, sku, warehouse, rows)
+            sku_stock = sum(stock.values())
             assert quantity == naive(stock[warehouse], sku_stock, expected, plan.name)
             assert paused == (expected.selling == "paused")
-            steps = explain(plan, Case("A", warehouse, stock[warehouse], sku_stock, rows))
+            steps = explain(plan, Case(sku, warehouse, stock[warehouse], sku_stock, rows))
             assert (steps[-1].quantity if steps else stock[warehouse]) == quantity
+
+
+def test_what_is_remembered_of_a_stock_is_told_apart_by_its_rules_and_by_the_last_units():
+    plan = replace(BARE, rules=(wide(last_units=4, last_units_channel="toco"),))
+    decision = decide(plan)
+    two, one = [row(RuleRank.SKU, max_shown=2)], [row(RuleRank.SKU, max_shown=1)]
+
+    assert decision("A", {"W1": 3, "W2": 1}, ()) == [("W1", 3, False), ("W2", 1, False)]
+    assert decision("A", {"W1": 3, "W2": 0}, ()) == [("W1", 0, False), ("W2", 0, False)]
+    assert decision("A", {"W1": 3, "W2": 9}, ()) == [("W1", 3, False), ("W2", 9, False)]
+    assert decision("A", {"W1": 5}, two) == [("W1", 2, False)]
+    assert decision("A", {"W1": 5}, one) == [("W1", 1, False)]
+    assert decision("A", {"W1": 5}, ()) == [("W1", 5, False)]
+
+
+def test_no_more_is_remembered_than_fits(monkeypatch):
+    monkeypatch.setattr(syncd.core.rules, "MOST_REMEMBERED", 3)
+    decision = decide(BARE)
+
+    for most in range(20):
+        rows = [row(RuleRank.SKU, max_shown=most)]
+        assert decision("A", {"": most + 7}, ()) == [("", most + 7, False)]
+        assert decision("A", {"": most + 7}, rows) == [("", most, False)]
 
 
 @given(plans, units, units, rows_of_a_sku())
@@ -262,6 +322,11 @@ def test_steps_go_in_the_order_of_the_arithmetic_each_with_its_origin():
         ({"selling": Selling.STOPPED}, 5, [Step("selling", "stopped", "syncd.toml", 0)]),
         ({"last_units": 6, "last_units_channel": "toco"}, 5, [Step("last_units", 6, "syncd.toml", 0)]),
         ({"last_units": 6, "last_units_channel": "toko"}, 5, []),
+        (
+            {"safety_stock": 7, "min_shown": 1},
+            5,
+            [Step("safety_stock", 7, "syncd.toml", 0), Step("min_shown", 1, "syncd.toml", 0)],
+        ),
         ({}, MAX_QUANTITY + 1, [Step("max_shown", None, "", MAX_QUANTITY)]),
     ],
 )
