@@ -5,7 +5,7 @@ import os
 import secrets
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
@@ -15,6 +15,7 @@ from sqlalchemy.exc import DatabaseError
 
 from state import dialect, migrations
 from state.marker import Mark, Marker
+from state.outlook import Decision
 
 LOCK_SUFFIX = ".lock"
 LOCK_TRIES = 5
@@ -174,6 +175,11 @@ class Database:
         """Give a connection on one consistent state."""
         with self._reader.connect() as connection:
             yield connection
+
+    def let_decide(self, decision_of: Callable[[int], Decision]) -> None:
+        """Let statements that write ask what a listing shows; see `dialect.let_decide`."""
+        with self._outside_transactions() as driver:
+            dialect.let_decide(driver, decision_of)
 
     def truncate_wal(self) -> bool:
         """Make the journal's file empty, where no reader needs it; tell whether it is."""

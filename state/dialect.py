@@ -6,6 +6,7 @@ values (ledger, settlements, stock), the order of a CROSS JOIN (stock), `PRAGMA 
 """
 
 import sqlite3
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from urllib.parse import quote
 
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.pool import QueuePool, StaticPool
+
+from state.outlook import Decision
 
 BUSY_TIMEOUT_SECONDS = 15.0
 IntegrityError = sqlite3.IntegrityError
@@ -30,6 +33,8 @@ BY_IDENTIFIER_INDEX = "INDEXED BY listed_by_identifier"
 BY_COMPONENT_INDEX = "INDEXED BY bundle_by_component"
 PAST_BY_SKU_INDEX = "INDEXED BY past_level_by_sku"
 BY_ROWID = "NOT INDEXED"
+DECIDED = "decided"
+"""The function of SQL that says what a listing shows: twice the quantity, and one more if it is paused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +97,24 @@ def connect(path: Path, *, readonly: bool) -> sqlite3.Connection:
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA journal_size_limit=67108864")
     return connection
+
+
+def let_decide(connection: sqlite3.Connection, decision_of: Callable[[int], Decision]) -> None:
+    """Let statements ask what a plain listing shows: by channel, SKU, warehouse, stock there, and in all.
+
+    Without stock there is no answer. In all NULL: as much as there.
+    """
+
+    def decided(
+        channel_id: int, sku: str, warehouse: str, units: int | None, sku_stock: int | None
+    ) -> int | None:
+        if units is None:
+            return None
+        in_all = units if sku_stock is None else sku_stock
+        desired, paused = decision_of(channel_id)(sku, warehouse, units, in_all, ())
+        return desired * 2 + paused
+
+    connection.create_function(DECIDED, 5, decided, deterministic=True)
 
 
 def gives_room_back(connection: sqlite3.Connection) -> bool:

@@ -7,7 +7,8 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from state.dialect import BY_COMPONENT_INDEX, BY_IDENTIFIER_INDEX
-from state.planning import Basis, Decision, Planning
+from state.outlook import Decision
+from state.planning import Basis, Planning
 from state.plans import BundleRow, ChannelPlan, ListedRow
 from state.reports import ChannelRow
 

@@ -1,11 +1,19 @@
-"""What a plan would change, in figures: for the guards, and for people."""
+"""What a staged plan would change, in figures: for the guards, and for people."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import NamedTuple, Self
+from typing import Final, NamedTuple
 
-from state.planning import Outlook
+from state.outlook import Run
 from state.plans import PlanComparison
+
+LARGEST: Final = 10
+_COUNTS: Final = {
+    "up": "desired > before",
+    "down": "desired > 0 AND desired < before",
+    "to_zero": "desired = 0 AND before > 0",
+    "new": "before IS NULL",
+    "paused": "paused > was_paused",
+    "resumed": "paused < was_paused",
+}
 
 
 class LargestChange(NamedTuple):
@@ -17,59 +25,38 @@ class LargestChange(NamedTuple):
     before: int | None
     after: int | None
 
-    @classmethod
-    def all_of(cls, outlook: Outlook) -> Iterator[Self]:
-        """Give every change."""
-        for one in outlook.wanted:
-            yield cls(abs(one.desired - (one.before or 0)), one.sku, one.warehouse, one.before, one.desired)
-        for other in outlook.unwanted:
-            yield cls(other.desired, other.sku, other.warehouse, other.desired, None)
+
+def figures(run: Run, channel_id: int) -> PlanComparison:
+    """Count what the tables `wanted` and `unwanted` change, against what the channel has now."""
+    counts = ", ".join(f"count(*) FILTER (WHERE {one})" for one in _COUNTS.values())
+    *counted, more = run(
+        f"SELECT {counts}, coalesce(sum(desired - coalesce(before, 0)), 0) FROM wanted", ()
+    ).fetchone()
+    gone, gone_shown, fewer = run(
+        "SELECT count(*), count(*) FILTER (WHERE desired > 0), coalesce(sum(desired), 0) FROM unwanted", ()
+    ).fetchone()
+    listings, shown, units = run(
+        "SELECT count(*), count(*) FILTER (WHERE desired > 0), coalesce(sum(desired), 0) FROM listing"
+        " WHERE channel_id = ?",
+        (channel_id,),
+    ).fetchone()
+    return PlanComparison(
+        listings=listings,
+        shown=shown,
+        units_before=units,
+        units_after=units + more - fewer,
+        gone=gone,
+        gone_shown=gone_shown,
+        **dict(zip(_COUNTS, counted, strict=True)),
+    )
 
 
-@dataclass(slots=True)
-class Figures:
-    """Counts of listings, added up from outlook to outlook."""
-
-    up: int = 0
-    down: int = 0
-    to_zero: int = 0
-    new: int = 0
-    gone: int = 0
-    gone_shown: int = 0
-    paused: int = 0
-    resumed: int = 0
-    units: int = 0
-    """By how many the shown units rise."""
-
-    def add(self, outlook: Outlook) -> None:
-        """Count what an outlook changes."""
-        for one in outlook.wanted:
-            before = one.before or 0
-            self.units += one.desired - before
-            self.new += one.before is None
-            self.up += one.before is not None and one.desired > before
-            self.down += 0 < one.desired < before
-            self.to_zero += one.desired == 0 and before > 0
-            self.paused += one.paused > one.was_paused
-            self.resumed += one.paused < one.was_paused
-        for other in outlook.unwanted:
-            self.gone += 1
-            self.gone_shown += other.desired > 0
-            self.units -= other.desired
-
-    def comparison(self, listings: int, shown: int, units: int) -> PlanComparison:
-        """Set them against what the channel has now."""
-        return PlanComparison(
-            listings=listings,
-            shown=shown,
-            units_before=units,
-            units_after=units + self.units,
-            up=self.up,
-            down=self.down,
-            to_zero=self.to_zero,
-            new=self.new,
-            gone=self.gone,
-            gone_shown=self.gone_shown,
-            paused=self.paused,
-            resumed=self.resumed,
-        )
+def largest_changes(run: Run) -> list[LargestChange]:
+    """Give the largest of what they change, the largest first."""
+    rows = run(
+        "SELECT abs(desired - coalesce(before, 0)) AS units, sku, warehouse, before, desired FROM wanted"
+        " UNION ALL SELECT desired, sku, warehouse, desired, NULL FROM unwanted"
+        " ORDER BY units DESC, sku, warehouse LIMIT ?",
+        (LARGEST,),
+    )
+    return [LargestChange(*row) for row in rows.fetchall()]

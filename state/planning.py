@@ -8,48 +8,12 @@ plans with those.
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple
 
 from state.dialect import BY_COMPONENT_INDEX, RENAMED_INDEX
+from state.outlook import Decision, Outlook, Run, Scope, Unwanted, Wanted
+from state.plain_skus import PlainSkus, named_skus
 from state.plans import ChannelPlan, RuleRow
-
-
-class Run(Protocol):
-    """Runs one statement with its parameters; what it returns can be fetched."""
-
-    def __call__(self, sql: str, parameters: tuple[Any, ...], /) -> Any:
-        """Run it."""
-        ...
-
-
-Decision = Callable[[str, Mapping[str, int], Sequence[RuleRow]], Iterable[tuple[str, int, bool]]]
-"""Says what a SKU shows, by its stock in each warehouse and its own rules: warehouse, quantity, pause."""
-
-
-class Wanted(NamedTuple):
-    """A listing as it should be. `before` is None where there is none yet; flags are numbers.
-
-    `taken_over`: it has shown another SKU until now.
-    """
-
-    identifier: str
-    warehouse: str
-    sku: str
-    desired: int
-    paused: int
-    before: int | None
-    was_paused: int
-    taken_over: int
-
-
-class Unwanted(NamedTuple):
-    """A listing that the channel should not have any more. `may_show`: what may be shown there still."""
-
-    identifier: str
-    warehouse: str
-    sku: str
-    desired: int
-    may_show: int
 
 
 class Basis(NamedTuple):
@@ -64,37 +28,6 @@ class Basis(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
-    """What is to change: listings to be made or to be different, and those to be forgotten."""
-
-    wanted: list[Wanted]
-    unwanted: list[Unwanted]
-
-
-class Scope(NamedTuple):
-    """Some SKUs. `matches` has `{}` where the column's name belongs."""
-
-    matches: str
-    parameters: tuple[str, ...]
-
-    @classmethod
-    def of(cls, skus: Iterable[str]) -> "Scope":
-        """Mean just these."""
-        return cls("{} IN (SELECT value FROM json_each(?))", (json.dumps(sorted(skus)),))
-
-    @classmethod
-    def between(cls, after: str, last: str | None) -> "Scope":
-        """Mean all behind `after`, up to `last`, which None leaves open."""
-        if last is None:
-            return cls("{} > ?", (after,))
-        return cls("{0} > ? AND {0} <= ?", (after, last))
-
-    def where(self, column: str) -> str:
-        """Write the condition for a column."""
-        return self.matches.format(column)
-
-
-@dataclass(frozen=True, slots=True)
 class Planning:
     """A plan at work. `source_ids`: of the sources that feed the channel."""
 
@@ -105,6 +38,26 @@ class Planning:
 
     def outlook(self, run: Run, scope: Scope) -> Outlook:
         """Compare what should be with the ledger, for the SKUs in scope."""
+        named = named_skus(run, self.channel_id, scope)
+        found = self.plain.outlook(run, scope, named)
+        if not named:
+            return found
+        of_named = self.outlook_of_named(run, named)
+        return Outlook(found.wanted + of_named.wanted, found.unwanted + of_named.unwanted)
+
+    def replan(self, run: Run, scope: Scope, now: int) -> None:
+        """Set the plain listings in scope to what they should show, where none comes or goes."""
+        named = named_skus(run, self.channel_id, scope)
+        run(*self.plain.replanned(scope, named, now))
+
+    @property
+    def plain(self) -> PlainSkus:
+        """The SKUs that no row of the plan names."""
+        return PlainSkus(self.channel_id, self.plan, self.source_ids, self.decide)
+
+    def outlook_of_named(self, run: Run, named: set[str]) -> Outlook:
+        """Compare for SKUs that rows of the plan name, or whose listings are called otherwise."""
+        scope = Scope.of(named)
         wanted = self._wanted(run, scope)
         there = self._listings(run, scope)
         unseen = [identifier for identifier, warehouse in wanted if (identifier, warehouse) not in there]
@@ -169,7 +122,9 @@ class Planning:
             names = listed.get(sku)
             if names is None and self.plan.only_listed:
                 continue
-            for warehouse, desired, paused in self.decide(sku, by_warehouse, own_rules.get(sku, no_rules)):
+            rules, sku_stock = own_rules.get(sku, no_rules), sum(by_warehouse.values())
+            for warehouse, units in by_warehouse.items():
+                desired, paused = self.decide(sku, warehouse, units, sku_stock, rules)
                 if names is not None:
                     for place, identifier in names:
                         if place in {"", warehouse}:

@@ -1,14 +1,17 @@
 """Stock levels, and the desired quantities that follow from them, kept in step in one transaction."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import Connection
 
 from state.database import Database
 from state.dialect import IN_FLIGHT_INDEX
+from state.listing_changes import CHANGED_AT, NOT_BEFORE, REFUSAL
+from state.outlook import Scope, Unwanted, Wanted
 from state.past_levels import MAY_SAY, keep_past
-from state.planning import Planning, Scope, Unwanted, Wanted
+from state.planning import Planning
 from state.records import Refusal
 from state.registry import SLICE_ROWS
 from state.staging import StockChange
@@ -27,23 +30,34 @@ _STORE_STOCK = (
     "   ELSE missing_at END"
     f" WHERE {MAY_SAY.format(source='excluded.source_id')}"
 )
-_STORE_LISTING = (
-    "INSERT INTO listing(channel_id, identifier, warehouse, sku, desired, may_show, paused, changed_at,"
-    " ambiguous, refusal) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-    " ON CONFLICT(channel_id, identifier, warehouse) DO UPDATE SET"
+ROWS_AT_ONCE = 200
+"""So many listings are stored by one statement: with one each, SQLite takes twice as long."""
+_LISTING_FIELDS = 6
+_DESIRED, _PAUSED = "excluded.desired", "excluded.paused"
+_STORE_LISTINGS = (
+    "INSERT INTO listing(channel_id, changed_at, ambiguous, identifier, warehouse, sku, desired, may_show,"
+    " paused, refusal) VALUES {rows} ON CONFLICT(channel_id, identifier, warehouse) DO UPDATE SET"
     " sku = excluded.sku, desired = excluded.desired, paused = excluded.paused,"
-    # While it was paused it did not wait.
-    " changed_at = CASE WHEN paused > excluded.paused THEN excluded.changed_at"
-    "   WHEN changed OR desired = excluded.desired THEN changed_at ELSE excluded.changed_at END,"
+    f" changed_at = {CHANGED_AT.format(desired=_DESIRED, paused=_PAUSED, now='excluded.changed_at')},"
     # What was confirmed before the marketplace did not know it says nothing any more.
     f" uncertain = CASE WHEN sku <> excluded.sku AND refusal = '{Refusal.NOT_LISTED}' THEN 1"
     "   ELSE uncertain END,"
-    f" refusal = CASE WHEN sku <> excluded.sku THEN NULL WHEN refusal = '{Refusal.QUANTITY}'"
-    "   AND desired <> excluded.desired THEN NULL ELSE refusal END,"
-    " not_before = CASE WHEN sku = excluded.sku AND (desired = excluded.desired"
-    f"   OR refusal = '{Refusal.NOT_LISTED}') THEN not_before END,"
+    f" refusal = CASE WHEN sku = excluded.sku THEN {REFUSAL.format(desired=_DESIRED)} END,"
+    f" not_before = CASE WHEN sku = excluded.sku THEN {NOT_BEFORE.format(desired=_DESIRED)} END,"
     " failures = CASE WHEN sku = excluded.sku THEN failures ELSE 0 END"
 )
+
+
+def _store_listings(rows: int) -> str:
+    """Write what stores so many listings. Parameters: channel, time, doubt, then the fields of each."""
+    numbers = range(4, 4 + rows * _LISTING_FIELDS, _LISTING_FIELDS)
+    fields = (
+        f"(?1, ?2, ?3, ?{n}, ?{n + 1}, ?{n + 2}, ?{n + 3}, ?{n + 3}, ?{n + 4}, ?{n + 5})" for n in numbers
+    )
+    return _STORE_LISTINGS.format(rows=", ".join(fields))
+
+
+_STORE_MANY, _STORE_ONE = _store_listings(ROWS_AT_ONCE), _store_listings(1)
 _OF_KEY = "WHERE channel_id = ? AND identifier = ? AND warehouse = ?"
 _STORE_UNCARRIABLE = (
     "INSERT INTO failure(channel_id, identifier, warehouse, sku, outcome, reason, code, message, attempts,"
@@ -69,6 +83,7 @@ class StockBook:
         self.keep_past = True
         """Whether what a stock level was is remembered when it changes: not where the disk is nearly full."""
         self._uncarriable: dict[int, list[str]] = {}
+        database.let_decide(lambda channel_id: self.plannings[channel_id].decide)
 
     def apply(self, import_id: int, source_id: int, changes: Sequence[StockChange], now: int) -> None:
         """Store one slice of an import, and plan the listings it touches, in one transaction."""
@@ -118,14 +133,16 @@ class StockBook:
         with self._database.write() as connection:
             connection.exec_driver_sql(statement, list(parameters))
 
-    def store_planned(self, channel_id: int, wanted: Sequence[Wanted], now: int) -> None:
+    def store_planned(self, channel_id: int, wanted: Sequence[Wanted] | Scope, now: int) -> None:
         """Store a slice of `PlanStaging.wanted`, except where other stock has come since `watch`."""
-        meanwhile = self._meanwhile[channel_id]
         planning = self.plannings[channel_id]
         with self._database.write() as connection:
-            self._store_listings(
-                connection, planning, [one for one in wanted if one.sku not in meanwhile], now
-            )
+            if isinstance(wanted, Scope):
+                planning.replan(connection.exec_driver_sql, wanted, now)
+                return
+            meanwhile = self._meanwhile[channel_id]
+            listings = [one for one in wanted if one.sku not in meanwhile]
+            self._store_listings(connection, planning, listings, now)
 
     def forget(self, channel_id: int, unwanted: Sequence[Unwanted], now: int) -> None:
         """Forget a slice of `PlanStaging.unwanted`, except where other stock has come since."""
@@ -197,18 +214,20 @@ class StockBook:
     ) -> None:
         if not wanted:
             return
-        doubtful = int(self._database.doubtful)
-        connection.exec_driver_sql(
-            _STORE_LISTING,
-            [
-                (
-                    planning.channel_id, one.identifier, one.warehouse, one.sku,
-                    one.desired, one.desired, one.paused, now, doubtful,
-                    Refusal.NOT_LISTED if _is_too_long(one, planning) else None,
-                )
-                for one in wanted
-            ],
-        )  # fmt: skip
+        same_for_all = planning.channel_id, now, int(self._database.doubtful)
+        rows = [
+            (
+                one.identifier, one.warehouse, one.sku, one.desired, one.paused,
+                Refusal.NOT_LISTED if _is_too_long(one, planning) else None,
+            )
+            for one in wanted
+        ]  # fmt: skip
+        many = len(rows) - len(rows) % ROWS_AT_ONCE
+        for start in range(0, many, ROWS_AT_ONCE):
+            together = chain.from_iterable(rows[start : start + ROWS_AT_ONCE])
+            connection.exec_driver_sql(_STORE_MANY, (*same_for_all, *together))
+        if rows[many:]:
+            connection.exec_driver_sql(_STORE_ONE, [(*same_for_all, *row) for row in rows[many:]])
         # What went wrong with another SKU there is nothing of this one's.
         renamed = [(planning.channel_id, one.identifier, one.warehouse) for one in wanted if one.taken_over]
         if renamed:

@@ -246,8 +246,8 @@ class Planner:
         parts.book.follow(found.planning)
         await self._store_rows(staging)
         wanted, unwanted = staging.wanted(), staging.unwanted()
-        while listings := await self._next(wanted, staging):
-            parts.book.store_planned(self.channel_id, listings, parts.clock.now())
+        while some := await self._next(wanted, staging):
+            parts.book.store_planned(self.channel_id, some, parts.clock.now())
             parts.applied()
             await asyncio.sleep(0)
         while gone := await self._next(unwanted, staging):

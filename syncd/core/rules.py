@@ -1,6 +1,6 @@
 """What a listing shows, from its stock: rules in a cascade, and an arithmetic that is the same for all."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -54,10 +54,13 @@ class Cascade:
         self.common = _rules_of(rule.settings for rule in self._wide)
         """What holds for a SKU that no pattern and no rule of its own names."""
 
+    @property
+    def tells_skus_apart(self) -> bool:
+        """Whether any pattern makes a difference between SKUs that have no rules of their own."""
+        return bool(self._narrower)
+
     def of(self, sku: str, warehouse: str, rows: Sequence[RuleRow]) -> Rules:
         """Give what holds for a listing. `rows`: the SKU's own rules."""
-        if not rows and not self._narrower:
-            return self.common
         matching = self._patterns.matching(sku) if self._narrower else ()
         own = _own(rows, warehouse) if rows else ()
         if not matching and not own:
@@ -169,34 +172,30 @@ def explain(plan: ChannelPlan, case: Case) -> list[Step]:
     return steps
 
 
-def decide(
-    plan: ChannelPlan,
-) -> Callable[[str, Mapping[str, int], Sequence[RuleRow]], list[tuple[str, int, bool]]]:
-    """Give what decides for a plan: from a SKU's stock by warehouse to what it shows in each, and pauses."""
-    cascade, channel = Cascade(plan), plan.name
-    common = cascade.common
-    # Hashing rules costs more than all the rest, so what holds for nearly all SKUs is told by identity.
-    known_commonly: dict[object, int] = {}
-    known: dict[object, int] = {}
+def decide(plan: ChannelPlan) -> Callable[[str, str, int, int, Sequence[RuleRow]], tuple[int, bool]]:
+    """Give what decides for a plan: what a listing shows, and whether it is left alone.
 
-    def quantity_of(rules: Rules, units: int, sku_stock: int) -> int:
+    From SKU, warehouse, its stock there and on the whole channel, and the SKU's own rules.
+    """
+    cascade, channel = Cascade(plan), plan.name
+    common, tells_skus_apart = cascade.common, cascade.tells_skus_apart
+    # Hashing rules costs more than all the rest, so what holds for nearly all SKUs is told by identity.
+    known_commonly: dict[object, tuple[int, bool]] = {}
+    known: dict[object, tuple[int, bool]] = {}
+
+    def decision(
+        sku: str, warehouse: str, units: int, sku_stock: int, rows: Sequence[RuleRow]
+    ) -> tuple[int, bool]:
+        rules = cascade.of(sku, warehouse, rows) if rows or tells_skus_apart else common
         # What the last units are compared with is all that matters of the SKU's stock.
         stock = (units, min(sku_stock, rules.last_units)) if rules.last_units else units
         memo, key = (known_commonly, stock) if rules is common else (known, (rules, stock))
-        quantity = memo.get(key)
-        if quantity is None:
+        found = memo.get(key)
+        if found is None:
             if len(memo) >= MOST_REMEMBERED:
                 memo.clear()
-            quantity = memo[key] = shown(units, sku_stock, rules, channel)
-        return quantity
-
-    def decision(sku: str, stock: Mapping[str, int], rows: Sequence[RuleRow]) -> list[tuple[str, int, bool]]:
-        sku_stock = sum(stock.values())
-        found = []
-        for warehouse, units in stock.items():
-            rules = cascade.of(sku, warehouse, rows)
-            quantity = quantity_of(rules, units, sku_stock)
-            found.append((warehouse, quantity, rules.selling is Selling.PAUSED))
+            quantity = shown(units, sku_stock, rules, channel)
+            found = memo[key] = quantity, rules.selling is Selling.PAUSED
         return found
 
     return decision

@@ -189,8 +189,10 @@ def test_the_last_units_are_shown_on_one_channel_only(stock, below, one):
 def test_the_last_units_are_those_of_all_warehouses_together():
     plan = replace(BARE, rules=(wide(last_units=5, last_units_channel="toco"),))
 
-    assert decide(plan)("A", {"W1": 2, "W2": 3}, ()) == [("W1", 2, False), ("W2", 3, False)]
-    assert decide(plan)("A", {"W1": 2, "W2": 2}, ()) == [("W1", 0, False), ("W2", 0, False)]
+    decision = decide(plan)
+
+    assert [decision("A", "W1", 2, 5, ()), decision("A", "W2", 3, 5, ())] == [(2, False), (3, False)]
+    assert [decision("A", "W1", 2, 4, ()), decision("A", "W2", 2, 4, ())] == [(0, False), (0, False)]
 
 
 @given(units, units, rules)
@@ -209,8 +211,8 @@ def row(rank, warehouse="", **said) -> RuleRow:
 def test_a_pause_is_told_and_the_quantity_computed_all_the_same():
     plan = replace(BARE, rules=(wide(selling=Selling.PAUSED, safety_stock=1),))
 
-    assert decide(plan)("A", {"": 5}, ()) == [("", 4, True)]
-    assert decide(plan)("A", {"": 5}, [row(RuleRank.SKU, selling=Selling.NORMAL)]) == [("", 4, False)]
+    assert decide(plan)("A", "", 5, 5, ()) == (4, True)
+    assert decide(plan)("A", "", 5, 5, [row(RuleRank.SKU, selling=Selling.NORMAL)]) == (4, False)
 
 
 @given(plans, skus, st.sampled_from(["", "W1", "W2"]), rows_of_a_sku())
@@ -250,15 +252,14 @@ def test_a_decision_is_what_the_cascade_and_the_arithmetic_give_and_explain_ends
     decision = decide(plan)
 
     for sku, stock, rows in [*found, *found]:
-        decided = list(decision(sku, stock, rows))
-        assert [warehouse for warehouse, _, _ in decided] == list(stock)
-        for warehouse, quantity, paused in decided:
+        sku_stock = sum(stock.values())
+        for warehouse, units in stock.items():
+            quantity, paused = decision(sku, warehouse, units, sku_stock, rows)
             expected = naive_cascade(plan, sku, warehouse, rows)
-            sku_stock = sum(stock.values())
-            assert quantity == naive(stock[warehouse], sku_stock, expected, plan.name)
+            assert quantity == naive(units, sku_stock, expected, plan.name)
             assert paused == (expected.selling == "paused")
-            steps = explain(plan, Case(sku, warehouse, stock[warehouse], sku_stock, rows))
-            assert (steps[-1].quantity if steps else stock[warehouse]) == quantity
+            steps = explain(plan, Case(sku, warehouse, units, sku_stock, rows))
+            assert (steps[-1].quantity if steps else units) == quantity
 
 
 def test_what_is_remembered_of_a_stock_is_told_apart_by_its_rules_and_by_the_last_units():
@@ -266,12 +267,10 @@ def test_what_is_remembered_of_a_stock_is_told_apart_by_its_rules_and_by_the_las
     decision = decide(plan)
     two, one = [row(RuleRank.SKU, max_shown=2)], [row(RuleRank.SKU, max_shown=1)]
 
-    assert decision("A", {"W1": 3, "W2": 1}, ()) == [("W1", 3, False), ("W2", 1, False)]
-    assert decision("A", {"W1": 3, "W2": 0}, ()) == [("W1", 0, False), ("W2", 0, False)]
-    assert decision("A", {"W1": 3, "W2": 9}, ()) == [("W1", 3, False), ("W2", 9, False)]
-    assert decision("A", {"W1": 5}, two) == [("W1", 2, False)]
-    assert decision("A", {"W1": 5}, one) == [("W1", 1, False)]
-    assert decision("A", {"W1": 5}, ()) == [("W1", 5, False)]
+    assert [decision("A", "W1", 3, total, ()) for total in (4, 3, 12)] == [(3, False), (0, False), (3, False)]
+    assert decision("A", "W1", 5, 5, two) == (2, False)
+    assert decision("A", "W1", 5, 5, one) == (1, False)
+    assert decision("A", "W1", 5, 5, ()) == (5, False)
 
 
 def test_no_more_is_remembered_than_fits(monkeypatch):
@@ -280,8 +279,8 @@ def test_no_more_is_remembered_than_fits(monkeypatch):
 
     for most in range(20):
         rows = [row(RuleRank.SKU, max_shown=most)]
-        assert decision("A", {"": most + 7}, ()) == [("", most + 7, False)]
-        assert decision("A", {"": most + 7}, rows) == [("", most, False)]
+        assert decision("A", "", most + 7, most + 7, ()) == (most + 7, False)
+        assert decision("A", "", most + 7, most + 7, rows) == (most, False)
 
 
 @given(plans, units, units, rows_of_a_sku())

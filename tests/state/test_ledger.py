@@ -1,6 +1,7 @@
 """Single rules of the ledger, said one by one; test_ledger_model.py has them all at once."""
 
 from dataclasses import replace
+from typing import Self
 
 import pytest
 from sqlalchemy import event
@@ -28,7 +29,14 @@ PLAN = ChannelPlan("shop", "acc", ("erp",))
 class Shop:
     """One channel that shows its whole stock, but for the SKUs that are `paused`."""
 
-    def __init__(self, database: Database, plan: ChannelPlan = PLAN, *, asynchronous: bool = False):
+    def __init__(
+        self,
+        database: Database,
+        plan: ChannelPlan = PLAN,
+        *,
+        asynchronous: bool = False,
+        beside: Self | None = None,
+    ):
         self.database = database
         self.asynchronous = asynchronous
         self.registry = Registry(database)
@@ -37,11 +45,12 @@ class Shop:
         self.plan = plan
         self.paused: set[str] = set()
         planning = Planning(self.channel, plan, frozenset([self.source]), self.decide)
-        self.book = StockBook(database, {self.channel: planning})
+        self.book = StockBook(database, {}) if beside is None else beside.book
+        self.book.plannings[self.channel] = planning
         self.ledger = Ledger(database)
 
-    def decide(self, sku, by_warehouse, _own_rules):
-        return [(warehouse, quantity, sku in self.paused) for warehouse, quantity in by_warehouse.items()]
+    def decide(self, sku, _warehouse, units, _sku_stock, _own_rules):
+        return units, sku in self.paused
 
     def call(self, sku: str, *identifiers: str, warehouse: str = "") -> None:
         """Let the marketplace call a SKU so; it holds for what is planned from now on."""
@@ -568,9 +577,8 @@ def test_records_of_imports_younger_than_asked_for_stay(shop):
 
 def test_a_channel_of_another_name_keeps_its_own_listings(database):
     one = Shop(database)
-    other = Shop(database, replace(PLAN, name="other", account="other"))
+    other = Shop(database, replace(PLAN, name="other", account="other"), beside=one)
     one.stock(1, A=5)
-    other.stock(1, A=5)
     one.push(2)
 
     assert (one.due(3), other.due(3)) == ([], [("A", Risk.INCREASE)])

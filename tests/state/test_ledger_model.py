@@ -265,9 +265,8 @@ class LedgerMachine(RuleBasedStateMachine):
         self.ledger = Ledger(self.database)
 
     def planning(self, channel: int, plan: ChannelPlan) -> Planning:
-        def decide(sku, by_warehouse, _own_rules):
-            paused = sku in self.mappings[channel].paused
-            return [(warehouse, shown_of(plan, stock), paused) for warehouse, stock in by_warehouse.items()]
+        def decide(sku, _warehouse, units, _sku_stock, _own_rules):
+            return shown_of(plan, units), sku in self.mappings[channel].paused
 
         return Planning(channel, plan, frozenset([self.source]), decide)
 
