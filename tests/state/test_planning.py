@@ -142,6 +142,43 @@ def test_what_a_plan_would_change_is_what_it_changes(database, before, after):
     assert set(shop.due()) <= changed
 
 
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    before=wishes,
+    locations=st.sampled_from((None, {"": "10", "JKT": "20"}, {"": "10", "JKT": "10"})),
+    safety_stock=st.integers(1, 4),
+    last_units=st.integers(0, 12),
+    narrower=plans,
+)
+def test_a_rule_for_a_crowd_changes_nothing_of_what_has_rules_of_its_own(
+    database, before, locations, safety_stock, last_units, narrower
+):
+    """Where most listings change, they are set anew range by range, all others left alone."""
+    crowd = {
+        (f"{letter}{number}", place): ("erp", 3 + number)
+        for letter in "ACE"
+        for number in range(9)
+        for place in ("", "JKT")
+    }
+    plan = replace(WHOLE, sources=SOURCES, locations=locations)
+    before = replace(before, plan=plan, stock=before.stock | crowd)
+    wide = PlanRule(RuleRank.CHANNEL, RuleSettings(safety_stock=safety_stock, last_units=last_units), "here")
+    after = replace(before, plan=replace(plan, rules=(wide, *narrower.rules)))
+    shop = Shop(emptied(database), before.plan, before.rows())
+    shop.say(before.stock)
+    there = shop.listings()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("state.plan_staging.SLICE_ROWS", 5)
+        told = shop.follow(after.plan, after.rows(), now=9)
+
+    assert shop.listings() == as_lists(after.listings())
+    assert told == difference(there, shop.listings())
+    changed = {key for key, listing in shop.listings().items() if there[key] != listing}
+    later = shop.rows("SELECT identifier, warehouse FROM listing WHERE changed_at = 9")
+    assert {tuple(key) for key in later} <= changed
+
+
 def test_planning_misses_nothing_at_the_seams_of_slices(shop):
     skus = [f"S{number:05}" for number in range(2 * SLICE_ROWS + 1)]
     shop.say({(sku, location): 2 for sku in skus for location in ("JKT", "BDG")})
