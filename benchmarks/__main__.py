@@ -15,6 +15,7 @@ from pathlib import Path
 
 from benchmarks.counting import Work, counted, cpu_seconds, driver_of
 from benchmarks.pacing import compare_paces
+from benchmarks.replanning import compare_replanning
 from benchmarks.shops import NOW, Shop, StockRow, stock_rows
 from state.ledger import due_listings
 
@@ -118,6 +119,7 @@ def main() -> int:
         small, large = Shop(Path(folder), skus // GROWTH), Shop(Path(folder), skus)
         compare_sizes(small, large)
         compare_ways(large)
+        compare_replanning(large)
     return 0 if compare_paces(short=True) else 1
 
 

@@ -40,7 +40,7 @@ class Shop:
             channel_id = registry.register_channel(plan.name, plan.account, 1).channel_id
             plans[channel_id] = Planning(channel_id, plan, frozenset([self.source]), decide(plan))
         self.channel_id = next(iter(plans))
-        self._book = StockBook(self.database, plans)
+        self.book = StockBook(self.database, plans)
         self._ledger = Ledger(self.database)
         self.take(stock_rows(skus))
         with self.database.write() as connection:
@@ -55,7 +55,7 @@ class Shop:
                 whole=True, zero_missing=False, sure=True, since=NOW - WINDOW_MS
             ).changed
             for changes in staging.changes():
-                self._book.apply(1, self.source, changes, NOW)
+                self.book.apply(1, self.source, changes, NOW)
         return changed
 
     def push(self, rows: int) -> None:

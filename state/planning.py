@@ -104,7 +104,7 @@ class Planning:
         after = ""
         while True:
             last = run(
-                "SELECT sku FROM stock WHERE sku > ? ORDER BY sku LIMIT 1 OFFSET ?", (after, size)
+                "SELECT sku FROM stock WHERE sku > ? ORDER BY sku LIMIT 1 OFFSET ?", (after, size - 1)
             ).fetchone()
             yield Scope.between(after, None if last is None else last[0])
             if last is None:

@@ -121,6 +121,7 @@ class ChannelPlan:
         """Write down what desired quantities follow from, the same text for the same plan."""
         return json.dumps(
             {
+                "name": self.name,
                 "sources": sorted(self.sources),
                 "locations": None if self.locations is None else dict(sorted(self.locations.items())),
                 "counted": None if self.counted is None else sorted(self.counted),
@@ -135,10 +136,10 @@ class ChannelPlan:
 
     @classmethod
     def from_text(cls, text: str, *, name: str, account: str) -> Self:
-        """Read what `as_text` wrote."""
+        """Read what `as_text` wrote. `name`: where the text says none, as earlier ones did."""
         said = json.loads(text)
         return cls(
-            name=name,
+            name=said.get("name", name),
             account=account,
             sources=tuple(said["sources"]),
             locations=said["locations"],

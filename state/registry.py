@@ -17,11 +17,15 @@ SLICE_ROWS = 2_000
 
 @dataclass(frozen=True, slots=True)
 class PlanInForce:
-    """What a channel follows. `text` as `ChannelPlan.as_text`, "" = nothing; `planned`: all listings do."""
+    """What a channel follows. `text` as `ChannelPlan.as_text`, "" = nothing; `planned`: all listings do.
+
+    `following`: the digest of the edit whose applying was begun and not ended.
+    """
 
     channel_id: int
     text: str
     planned: bool
+    following: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,8 @@ class Registry:
                 session.flush()
             channel_id = channel.id or 0
             absent = not channel.active
-            found = PlanInForce(channel_id, channel.plan, planned=channel.planned and not absent)
+            planned = channel.planned and not absent
+            found = PlanInForce(channel_id, channel.plan, planned, channel.following)
             session.commit()
         if absent:
             for _ in self.make_uncertain(channel_id, now):
@@ -104,9 +109,12 @@ class Registry:
                 channel.active = False
             session.commit()
 
-    def follow_plan(self, channel_id: int, plan: ChannelPlan, *, planned: bool) -> None:
-        """Note which plan is in force, and whether all listings of the channel follow it already."""
-        self._update_channel(channel_id, plan=plan.as_text(), planned=planned)
+    def follow_plan(self, channel_id: int, plan: ChannelPlan, *, planned: bool, following: str = "") -> None:
+        """Note which plan is in force, and whether all listings of the channel follow it already.
+
+        `following`: the digest of the edit that is being applied.
+        """
+        self._update_channel(channel_id, plan=plan.as_text(), planned=planned, following=following)
 
     def make_uncertain(
         self, channel_id: int, now: int, skus: Sequence[str] | None = None, *, ambiguous: bool = False

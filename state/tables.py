@@ -173,6 +173,8 @@ class Channel(SQLModel, table=True):
     """When it last accepted a row."""
     planned: bool = Field(default=False, sa_column_kwargs={"server_default": text("0")})
     """Whether all its listings follow the plan in force; not so while another one is being applied."""
+    following: str = Field(default="", sa_column_kwargs={"server_default": text("''")})
+    """What tells the edit that is being applied from others; empty once it is."""
 
 
 class WarehouseHold(SQLModel, table=True):

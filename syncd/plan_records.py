@@ -1,15 +1,17 @@
 """What becomes of a plan that may follow the one in force, and what is kept of that for people."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from state.database import Database
 from state.plan_figures import LargestChange
 from state.plan_standing import PLAN, note_plan_readable, note_plan_refused
+from state.planning import Planning
 from state.plans import PlanComparison
 from state.records import ImportState
 from state.staging import Largest
 from state.tables import Import
+from syncd.plans.making import Candidate
 
 MOST_NOTED = 20
 """Problems of a plan that are kept for people."""
@@ -32,6 +34,24 @@ class PlanVerdict:
     problem_count: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class FoundPlan:
+    """A candidate, read and compared. `whole`: it may concern any SKU; `digest` tells it from others.
+
+    `edited`: it differs from the plan in force, whatever the listings are.
+    """
+
+    candidate: Candidate
+    planning: Planning
+    problems: tuple[str, ...] = ()
+    problem_count: int = 0
+    whole: bool = False
+    edited: bool = True
+    digest: str = ""
+    comparison: PlanComparison | None = None
+    largest: tuple[LargestChange, ...] = ()
+
+
 def note_verdict(
     database: Database, channel_id: int, now: int, verdict: PlanVerdict, last: PlanVerdict | None
 ) -> None:
@@ -45,29 +65,21 @@ def note_verdict(
 
 
 def plan_record(
-    *,
-    source_id: int,
-    name: str,
-    digest: str,
-    state: ImportState,
-    reason: str,
-    now: int,
-    comparison: PlanComparison | None,
-    largest: Sequence[LargestChange],
+    found: FoundPlan, source_id: int, state: ImportState, reason: str, now: int
 ) -> tuple[Import, list[Largest]]:
-    """Give the record and its largest changes. `name`: what was edited; `now` in ms since the epoch."""
+    """Give the record and its largest changes. `now` in ms since the epoch."""
     entry = Import(
         source_id=source_id,
-        name=name,
+        name=found.candidate.names,
         contents=PLAN,
         state=state,
         at=now,
         data_at=now,
-        sha256=digest,
+        sha256=found.digest,
         reason=reason,
         held_at=now if state is ImportState.HELD else None,
     )
-    if comparison is not None:
+    if (comparison := found.comparison) is not None:
         entry.known, entry.new = comparison.listings, comparison.new
         entry.up, entry.down, entry.zeroed = comparison.up, comparison.down, comparison.to_zero
         entry.missing, entry.newly_missing = comparison.gone_shown, comparison.gone
@@ -76,7 +88,8 @@ def plan_record(
         entry.changed = comparison.changed
         entry.notes = "\n".join(_notes(comparison))
     return entry, [
-        Largest(one.sku, one.warehouse, one.before, one.after or 0, one.after is None) for one in largest
+        Largest(one.sku, one.warehouse, one.before, one.after or 0, one.after is None)
+        for one in found.largest
     ]
 
 

@@ -6,16 +6,15 @@ transactions. What looks wrong is held for a person; what cannot be read changes
 
 import asyncio
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeVar
 
 from state.database import Database
 from state.imports import Imports
-from state.plan_figures import LargestChange
 from state.plan_staging import PlanStaging
 from state.plan_standing import PLAN_OF
 from state.planning import Planning
-from state.plans import ChannelPlan, PlanComparison
+from state.plans import ChannelPlan
 from state.records import ImportState
 from state.registry import PlanInForce, Registry
 from state.stock import StockBook
@@ -26,8 +25,8 @@ from syncd.core.guards import PlanGuard, plan_looks_wrong
 from syncd.core.progress import Progress
 from syncd.core.rules import decide
 from syncd.logs import get_logger
-from syncd.plan_records import PlanVerdict, note_verdict, plan_record
-from syncd.plans.making import Candidate, plan_of, stamp
+from syncd.plan_records import FoundPlan, PlanVerdict, note_verdict, plan_record
+from syncd.plans.making import may_be_half_written, plan_of, stamp
 from syncd.threads import Blocking, lent, see_out
 
 T = TypeVar("T")
@@ -50,20 +49,6 @@ class PlannerParts:
     applied: Callable[[], None]
     progress: Progress
     trial: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """A candidate, read and compared. `whole`: it may concern any SKU; `digest` tells it from others."""
-
-    candidate: Candidate
-    planning: Planning
-    problems: tuple[str, ...] = ()
-    problem_count: int = 0
-    whole: bool = False
-    digest: str = ""
-    comparison: PlanComparison | None = None
-    largest: tuple[LargestChange, ...] = field(default=())
 
 
 class Planner:
@@ -114,16 +99,19 @@ class Planner:
         """Tell whether anything of the plan stands in files of its own."""
         return bool(self._config.rules.file or self._config.bundles or self._channel.listings)
 
-    async def look(self, *, thoroughly: bool = False) -> PlanVerdict | None:
+    async def look(self, *, thoroughly: bool = False, at_once: bool = False) -> PlanVerdict | None:
         """Read the plan if anything of it may be different, and follow it unless something speaks against it.
 
-        Returns None where nothing is different. `thoroughly`: read it in any case.
+        Returns None where nothing is different, or a file may be half written yet: of that one the first look
+        and one that is wanted `at_once` take what there is. `thoroughly`: read it in any case.
         """
         parts = self._parts
         async with self._lock:
             self._forget_lingering()
-            seen = await parts.blocking(lambda: stamp(self._config, self._channel))
+            seen, is_being_written = await parts.blocking(self._glance)
             if seen == self._stamp and not thoroughly and self._held(approved=True) is None:
+                return None
+            if is_being_written and not (at_once or thoroughly or self.last is None):
                 return None
             parts.book.watch(self.channel_id)
             try:
@@ -135,6 +123,10 @@ class Planner:
             note_verdict(parts.database, self.channel_id, parts.clock.now(), verdict, self.last)
             self.last = verdict
             return verdict
+
+    def _glance(self) -> tuple[object, bool]:
+        now = self._parts.clock.now() / 1000
+        return stamp(self._config, self._channel), may_be_half_written(self._config, self._channel, now)
 
     async def idle(self) -> None:
         """Wait until no look is under way."""
@@ -156,7 +148,7 @@ class Planner:
             return PlanVerdict(ImportState.UNCHANGED)
         return await self._judge(found, staging)
 
-    def _compare(self, staging: PlanStaging, source_ids: frozenset[int]) -> _Found:
+    def _compare(self, staging: PlanStaging, source_ids: frozenset[int]) -> FoundPlan:
         """Read it all and compare it with what is in force; in a worker thread."""
         candidate = plan_of(self._config, self._channel)
         staging.load(candidate.rows, self._moved)
@@ -164,14 +156,17 @@ class Planner:
         together = staging.problems()
         problems = (*candidate.problems, *together)
         if problems:
-            return _Found(candidate, planning, problems, candidate.problem_count + len(together))
+            return FoundPlan(candidate, planning, problems, candidate.problem_count + len(together))
         touched = staging.touch()
-        whole = not self._in_force.planned or self._differs(candidate.plan)
+        differs = self._differs(candidate.plan)
+        whole = not self._in_force.planned or differs
         if not whole and not touched:
-            return _Found(candidate, planning)
+            return FoundPlan(candidate, planning)
         comparison, largest = staging.compare(planning, whole=whole, moved=self._moved)
         digest = staging.digest(candidate.plan.effect)
-        return _Found(candidate, planning, (), 0, whole, digest, comparison, tuple(largest))
+        return FoundPlan(
+            candidate, planning, (), 0, whole, differs or touched > 0, digest, comparison, tuple(largest)
+        )
 
     def _differs(self, plan: ChannelPlan) -> bool:
         """Tell whether it may lead to other quantities than the plan in force, whatever its rows."""
@@ -184,7 +179,7 @@ class Planner:
         name = f"plan {self._channel.name}"
         self._parts.progress.moved(name, self._parts.clock.monotonic())
 
-    def _refuse(self, found: _Found) -> PlanVerdict:
+    def _refuse(self, found: FoundPlan) -> PlanVerdict:
         """Keep the plan in force: what it was read from cannot be trusted in any part."""
         verdict = PlanVerdict(
             ImportState.REJECTED, found.problems[0], found.problems, problem_count=found.problem_count
@@ -199,7 +194,7 @@ class Planner:
             )
         return verdict
 
-    async def _judge(self, found: _Found, staging: PlanStaging) -> PlanVerdict:
+    async def _judge(self, found: FoundPlan, staging: PlanStaging) -> PlanVerdict:
         held = self._held()
         approved = held is not None and held.approved_at is not None and held.sha256 == found.digest
         doubt = None if self._goes_on(found) else self._doubt(found)
@@ -214,18 +209,17 @@ class Planner:
             await self._follow(found, staging, None)
         return verdict
 
-    def _goes_on(self, found: _Found) -> bool:
-        """Tell whether a crash cut off the applying of this very plan, or there was none before."""
-        return not self._in_force.text or (
-            not self._in_force.planned and not self._differs(found.candidate.plan)
-        )
+    def _goes_on(self, found: FoundPlan) -> bool:
+        """Tell whether nobody edited anything: a crash cut off the applying of this, or stock has moved."""
+        in_force = self._in_force
+        return not in_force.text or in_force.following == found.digest or not found.edited
 
-    def _doubt(self, found: _Found) -> str | None:
+    def _doubt(self, found: FoundPlan) -> str | None:
         guard = self._config.rules.guard
         limits = PlanGuard(guard.max_missing, guard.max_zeroed, guard.max_drop)
         return None if found.comparison is None else plan_looks_wrong(found.comparison, limits)
 
-    def _hold(self, found: _Found, held: Import | None, doubt: str) -> PlanVerdict:
+    def _hold(self, found: FoundPlan, held: Import | None, doubt: str) -> PlanVerdict:
         if held is not None and held.sha256 == found.digest:
             return PlanVerdict(
                 ImportState.HELD, held.reason, (), found.comparison, found.largest, import_id=held.id
@@ -236,13 +230,13 @@ class Planner:
             self._log.warning("plan_held", import_id=import_id, reason=doubt)
         return PlanVerdict(ImportState.HELD, doubt, (), found.comparison, found.largest, import_id)
 
-    async def _follow(self, found: _Found, staging: PlanStaging, approved: Import | None) -> PlanVerdict:
+    async def _follow(self, found: FoundPlan, staging: PlanStaging, approved: Import | None) -> PlanVerdict:
         """Apply it in slices. What intake plans meanwhile is planned by it too."""
         parts, plan = self._parts, found.candidate.plan
         if approved is None:
             self._supersede_held("edited since")
-        self._in_force = PlanInForce(self.channel_id, plan.as_text(), planned=False)
-        parts.registry.follow_plan(self.channel_id, plan, planned=False)
+        self._in_force = PlanInForce(self.channel_id, plan.as_text(), planned=False, following=found.digest)
+        parts.registry.follow_plan(self.channel_id, plan, planned=False, following=found.digest)
         parts.book.follow(found.planning)
         await self._store_rows(staging)
         wanted, unwanted = staging.wanted(), staging.unwanted()
@@ -285,7 +279,7 @@ class Planner:
         work = self._parts.blocking(lambda: next(iterator, None))
         return await see_out(work, staging.interrupt)
 
-    def _conclude(self, found: _Found, approved: Import | None) -> PlanVerdict:
+    def _conclude(self, found: FoundPlan, approved: Import | None) -> PlanVerdict:
         comparison = found.comparison
         import_id = None
         if approved is not None and approved.id is not None:
@@ -329,15 +323,6 @@ class Planner:
         if held is not None and held.id is not None:
             self._parts.imports.close(held.id, ImportState.SUPERSEDED, reason=reason)
 
-    def _record(self, found: _Found, state: ImportState, reason: str) -> int:
-        entry, largest = plan_record(
-            source_id=self._source_id(),
-            name=found.candidate.names,
-            digest=found.digest,
-            state=state,
-            reason=reason,
-            now=self._parts.clock.now(),
-            comparison=found.comparison,
-            largest=found.largest,
-        )
-        return self._parts.imports.record(entry, largest)
+    def _record(self, found: FoundPlan, state: ImportState, reason: str) -> int:
+        now = self._parts.clock.now()
+        return self._parts.imports.record(*plan_record(found, self._source_id(), state, reason, now))

@@ -110,7 +110,7 @@ async def reconcile(app: App, wish: Wish, report: Report, *, daemon: bool) -> Su
         last_push, last_import = reports.last_push(connection), reports.last_import(connection)
     started = app.world.clock.monotonic()
     for name in names:
-        await app.planners[name].look()
+        await app.planners[name].look(at_once=True)
     await read_sources(app, names)
     if wish.full:
         require_fresh(app, names, stale_ok=wish.stale_ok)

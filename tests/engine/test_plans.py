@@ -11,6 +11,7 @@ from virtual_time import EPOCH, inline, run_virtually
 from connectors.discovery import load_plugin
 from connectors.memory import MemoryMarketplace, plugin_for
 from connectors.sandbox import Sandbox
+from syncd.plans.making import SETTLE_SECONDS
 
 RULES = '[rules]\nfile = "rules.csv"\n'
 TWO_SHOPS = (
@@ -36,7 +37,7 @@ class Site:
         self.edits += 1
         path = self.folder / name
         path.write_text("\n".join(lines) + "\n")
-        os.utime(path, (EPOCH + self.edits, EPOCH + self.edits))
+        os.utime(path, (EPOCH - 1_000 + self.edits,) * 2)
 
     async def look(self):
         """What the schedule does every few seconds; what came of it, by channel."""
@@ -267,3 +268,64 @@ async def yielding(function):
     found = await inline(function)
     await asyncio.sleep(0.01)
     return found
+
+
+def test_a_file_that_was_just_written_may_be_half_and_is_taken_once_it_rests(site):
+    async def story():
+        async with site.rig.running():
+            site.rig.drop({"A": 9, "B": 9})
+            await site.rig.look()
+            await asyncio.sleep(5)
+            site.write("rules.csv", "sku,channel,max_shown", "A,,1")
+            written = site.rig.app.world.clock.now() / 1000
+            os.utime(site.folder / "rules.csv", (written, written))
+            soon = await site.look()
+            at_once = await site.rig.app.planners["first"].look(at_once=True)
+            await asyncio.sleep(SETTLE_SECONDS)
+            return soon, at_once.state.value, await site.look()
+
+    assert run_virtually(story()) == ({}, "applied", {"second": "applied"})
+
+
+def test_an_edit_made_after_a_crash_cut_off_another_is_judged_anew(tmp_path):
+    site = Site(tmp_path / "site", DROP + TWO_SHOPS + RULES)
+    planned = "SELECT count(*) FROM listing WHERE channel_id = 1 AND desired = 8"
+    stock = many(5_000, 9)
+
+    async def story():
+        async with site.rig.opened():
+            site.rig.drop(stock)
+            await site.rig.reconcile()
+            site.write("rules.csv", "sku,channel,max_shown", "SKU-*,first,8")
+            await site.rig.cut_off(site.look(), lambda: 0 < (site.rig.ask(planned) or 0) < 5_000)
+        site.write("rules.csv", "sku,channel,max_shown", *(f"{sku},first,0" for sku in list(stock)[:4_000]))
+        async with site.rig.opened():
+            await site.look()
+            return site.rig.app.planners["first"].last.state.value
+
+    assert run_virtually(story()) == "held"
+
+
+def test_two_accounts_that_swap_their_names_swap_the_last_units_too(tmp_path):
+    priority = '[rules]\nlast_units = 5\nlast_units_channel = "first"\n' + ALL_OFF
+    site = Site(tmp_path / "site", DROP + TWO_SHOPS + priority)
+    swapped = (
+        TWO_SHOPS.replace("first", "X")
+        .replace("[channels.second]", "[channels.first]")
+        .replace("[channels.X]", "[channels.second]")
+    )
+
+    async def story():
+        async with site.rig.running():
+            site.rig.drop({"A": 3})
+            await site.rig.look()
+            await asyncio.sleep(5)
+        before = site.shown("first"), site.shown("second")
+        site.rig.configure(DROP + swapped + priority)
+        async with site.rig.running():
+            await site.look()
+            await asyncio.sleep(5)
+        return before
+
+    assert run_virtually(story()) == ({"A": 3}, {"A": 0})
+    assert (site.shown("first"), site.shown("second")) == ({"A": 0}, {"A": 3})

@@ -146,12 +146,11 @@ def test_what_a_plan_would_change_is_what_it_changes(database, before, after):
 @given(
     before=wishes,
     locations=st.sampled_from((None, {"": "10", "JKT": "20"}, {"": "10", "JKT": "10"})),
-    safety_stock=st.integers(1, 4),
-    last_units=st.integers(0, 12),
+    wide=st.builds(RuleSettings, safety_stock=st.integers(1, 4), last_units=st.integers(0, 12)),
     narrower=plans,
 )
 def test_a_rule_for_a_crowd_changes_nothing_of_what_has_rules_of_its_own(
-    database, before, locations, safety_stock, last_units, narrower
+    database, before, locations, wide, narrower
 ):
     """Where most listings change, they are set anew range by range, all others left alone."""
     crowd = {
@@ -162,8 +161,8 @@ def test_a_rule_for_a_crowd_changes_nothing_of_what_has_rules_of_its_own(
     }
     plan = replace(WHOLE, sources=SOURCES, locations=locations)
     before = replace(before, plan=plan, stock=before.stock | crowd)
-    wide = PlanRule(RuleRank.CHANNEL, RuleSettings(safety_stock=safety_stock, last_units=last_units), "here")
-    after = replace(before, plan=replace(plan, rules=(wide, *narrower.rules)))
+    rules = (PlanRule(RuleRank.CHANNEL, wide, "here"), *narrower.rules)
+    after = replace(before, plan=replace(plan, rules=rules))
     shop = Shop(emptied(database), before.plan, before.rows())
     shop.say(before.stock)
     there = shop.listings()
