@@ -112,8 +112,8 @@ def arithmetic(shown: Shown) -> str:
     if any(step.setting == "selling" for step in shown.steps):
         return "selling is stopped = 0"
     if any(step.setting == "last_units" for step in shown.steps):
-        channel = rules.last_units_channel or "no channel"
-        return f"{shown.sku_stock} here, fewer than {rules.last_units}: for {channel} = 0"
+        who = f"only {rules.last_units_channel} shows" if rules.last_units_channel else "no channel shows"
+        return f"{shown.sku_stock} left here, fewer than {rules.last_units}, which {who} = 0"
     rounded = _ROUNDED[rules.rounding]
     text = f"{rounded}(({shown.stock} - {rules.safety_stock}) x {percent(rules.share_ppm)})"
     if rules.max_shown is not None:

@@ -36,11 +36,13 @@ def print_explanation(explanation: dict[str, Any], now: int, *, whole: bool = Fa
             " what it says does not count until `syncd imports approve`"
         )
     for name, channel in explanation["channels"].items():
-        for listing in channel["listings"]:
-            click.echo()
-            _print_listing(name, channel, listing, now, whole=whole)
+        click.echo()
         for note in _channel_notes(channel, now):
-            click.echo(f"  {name}: {note}")
+            click.echo(f"{name}: {note}")
+        for number, listing in enumerate(channel["listings"]):
+            if number:
+                click.echo()
+            _print_listing(name, channel, listing, now, whole=whole)
     if not explanation["running"]:
         click.echo()
         click.echo("no daemon runs: nothing is pushed by itself")

@@ -20,7 +20,7 @@ _EDITS = {
 }
 _PLANS = {
     "being_applied": "being applied: until then the listing keeps what it was given before",
-    "not_in_effect": "not in effect: what is configured is not in force, see below",
+    "not_in_effect": "not in effect: what is configured is not in force, see above",
 }
 _FEWER = {
     "safety_stock": "kept back",

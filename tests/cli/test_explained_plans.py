@@ -204,7 +204,7 @@ def test_the_last_units_name_the_channel_that_shows_them(told):
         last = {"below": 5, "channel": "second", "origin": "syncd.toml [rules]"}
         assert (here["computed"], here["last_units"]) == (0, last)
         assert (there["computed"], there["last_units"]) == (3, last)
-        assert here["arithmetic"] == "3 here, fewer than 5: for second = 0"
+        assert here["arithmetic"] == "3 left here, fewer than 5, which only second shows = 0"
         assert rig.listing("B")["last_units"] is None
         assert rig.listing("C")["last_units"] is None
         assert (
@@ -226,7 +226,9 @@ def test_the_last_units_are_those_of_all_warehouses(told):
             "channel": "second",
             "origin": "syncd.toml [rules]",
         }
-        assert rig.listing("B", "10")["arithmetic"] == "4 here, fewer than 5: for second = 0"
+        assert (
+            rig.listing("B", "10")["arithmetic"] == "4 left here, fewer than 5, which only second shows = 0"
+        )
         assert "only second shows them" in rig.page("B")
 
     rules = '[rules]\nlast_units = 5\nlast_units_channel = "second"\n'

@@ -167,7 +167,7 @@ def test_a_held_edit_of_the_configuration_itself_goes_the_same_way(ruled):
 
 def test_why_tells_that_an_edit_is_held(holding):
     page = holding.call("why", "SKU-050").stdout
-    assert "plan       not in effect: what is configured is not in force, see below" in page
+    assert "plan       not in effect: what is configured is not in force, see above" in page
     assert f"{TOKO}: the edit is held: `syncd imports approve {held_id(holding)}` lets it through" in page
 
 

@@ -140,7 +140,7 @@ MUTANTS = (
     ),
     Mutant(
         "nothing is under way where nothing is known", "10", "state/stock.py",
-        "doubtful = int(self._database.doubtful)", "doubtful = 0",
+        "int(self._database.doubtful)", "0",
     ),
 )  # fmt: skip
 
