@@ -18,7 +18,9 @@ from syncd.state_trouble import is_passing
 
 LOOK_SECONDS = 5.0
 REST = 50
-"""After a look comes a rest of so many times what it took: looking costs two percent of the time at most."""
+"""After a look comes a rest of so many times what it took: looking costs two percent of the time."""
+LONGEST_REST_SECONDS = 20.0
+"""A look that took long on a machine that stood still must not put off the next for minutes."""
 KEEP_EVERY_MS = 60_000
 """How often what is only worded anew is stored."""
 
@@ -84,7 +86,8 @@ class Alerting:
                 self._note(f"the look at what is wrong failed ({type(fault).__name__})", fault)
             else:
                 self._last_fault = ""
-            await asyncio.sleep(max(LOOK_SECONDS, REST * (clock.monotonic() - began)))
+            rest = REST * (clock.monotonic() - began)
+            await asyncio.sleep(min(max(LOOK_SECONDS, rest), LONGEST_REST_SECONDS))
 
     def _note(self, reason: str, fault: Exception | None = None) -> None:
         """Log what kept a look from its end, once while it lasts: looks come every few seconds."""

@@ -86,6 +86,32 @@ def test_a_channel_that_is_held_is_told_within_seconds_and_so_is_its_end(site):
     run_virtually(story())
 
 
+def test_a_look_that_took_long_does_not_put_off_what_comes_next(site):
+    looks = 0
+    is_running = False
+
+    async def first_look_slowly(work):
+        nonlocal looks
+        looks += is_running
+        if looks == 1:
+            await asyncio.sleep(60)
+        return work()
+
+    site.rig.blocking = first_look_slowly
+
+    async def story():
+        nonlocal is_running
+        async with site.running():
+            is_running = True
+            await asyncio.sleep(60)
+            site.shop.error = ChannelRefused("shop moved", code="MOVED")
+            await site.bring({"A": 1})
+            await asyncio.sleep(25)
+            assert site.told() == [("raised", "channel_held")]
+
+    run_virtually(story())
+
+
 def test_a_person_who_tries_again_in_vain_is_told_nothing_new(site):
     async def story():
         async with site.running() as app:
