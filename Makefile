@@ -83,6 +83,7 @@ lock: ## Compile the locks anew from pyproject.toml, keeping versions (needs uv)
 	$(COMPILE) pyproject.toml --group build --output-file requirements.lock
 	$(COMPILE) pyproject.toml --group build --group dev --constraints requirements.lock --output-file requirements-dev.lock
 	$(COMPILE) --group pyproject.toml:fuzz --output-file requirements-fuzz.lock
+	$(COMPILE) --group pyproject.toml:bench --output-file requirements-bench.lock
 
 clean: ## Remove the environment and everything that tools left behind
 	rm -rf .venv .fuzz build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
@@ -104,6 +105,11 @@ $(BIN)/python:
 .venv/ready-dev: requirements-dev.lock .venv/ready
 	@echo "installing what the tests and checks need into .venv ..."
 	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@touch $@
+
+.venv/ready-bench: requirements-bench.lock .venv/ready-dev
+	@echo "installing what is measured beside syncd into .venv ..."
+	@$(PIP) install --require-hashes -r requirements-bench.lock
 	@touch $@
 
 .venv/ready-fuzz: requirements-fuzz.lock .venv/ready-dev

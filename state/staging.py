@@ -9,13 +9,17 @@ from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
 from itertools import chain, islice
 from pathlib import Path
-from typing import Final, NamedTuple, Self
+from typing import Final, NamedTuple, Self, TypeAlias
 
-from state import dialect
+from state import dialect, excerpts
 from state.losses import Earlier, lost_since
 from state.registry import SLICE_ROWS
 
 LOADED_AT_ONCE: Final = 20_000
+
+
+IncomingRow: TypeAlias = tuple[str, str, int | None, int]
+"""SKU, location, quantity and line; a plain tuple, because a million of them pass."""
 
 
 class Duplicates(StrEnum):
@@ -126,12 +130,26 @@ class Staging:
         self._source_id = source_id
         self._duplicates = duplicates
         self._connection = dialect.connect(database, readonly=True)
-        for statement in (_STAGED, _CHANGE, "BEGIN"):
+        self._unstaged: int | None = None
+        for statement in (_STAGED, excerpts.GONE, _CHANGE, "BEGIN"):
             self._connection.execute(statement)
 
-    def load(
-        self, rows: Iterable[tuple[str, str, int | None, int]], moved: Callable[[], None] = lambda: None
-    ) -> None:
+    def load_excerpt(
+        self, gone: Iterable[tuple[str, str]], rows: Iterable[IncomingRow], *, listed: int
+    ) -> bool:
+        """Take only what differs from the last import; False, and nothing is taken, where that is not sure.
+
+        `gone`: SKU and location of rows that the last import has, of `listed`, and this one has not; `rows`:
+        those that only this one has.
+        """
+        excerpts.note_gone(self._connection, gone)
+        self.load(rows)
+        self._unstaged = excerpts.unstaged(self._connection, self._source_id, listed)
+        if self._unstaged is None:
+            self._connection.execute("DELETE FROM staged")
+        return self._unstaged is not None
+
+    def load(self, rows: Iterable[IncomingRow], moved: Callable[[], None] = lambda: None) -> None:
         """Take rows of SKU, location, quantity and line; call `moved` now and then.
 
         Without a quantity a row says nothing but that its SKU is there: its stock stays what it was.
@@ -215,7 +233,7 @@ class Staging:
             known_shown=known_shown,
             known_units=known_units,
             units_after=known_units + gained - missing_units,
-            rows=self._one("SELECT count(*) FROM staged")[0],
+            rows=(self._unstaged or 0) + self._one("SELECT count(*) FROM staged")[0],
             missing=missing,
             missing_shown=missing_shown,
             new=new,
@@ -239,10 +257,7 @@ class Staging:
 
     def _find_missing(self, word: Missed, *, zero: bool) -> list[int]:
         """Note what is absent, and count it: pairs and units absent for the first time; of all, the shown."""
-        absent = (
-            "FROM main.stock k WHERE k.source_id = ? AND NOT EXISTS"
-            " (SELECT 1 FROM staged s WHERE s.sku = k.sku AND s.location = k.location)"
-        )
+        absent = excerpts.ABSENT if self._unstaged is None else excerpts.ABSENT_FROM_EXCERPT
         twice = f"{int(zero)} AND k.missed = {Missed.SURELY:d}"
         self._connection.execute(
             f"INSERT INTO change SELECT k.sku, k.location, CASE WHEN {twice} THEN 0"

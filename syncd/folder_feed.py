@@ -12,6 +12,7 @@ from state.records import ImportState
 from state.tables import Import
 from syncd.feeds import Feed
 from syncd.intake import Incoming, IntakeParts, SourceTerms, Verdict
+from syncd.last_file import LastFile
 from syncd.sources.arrivals import Candidate, Scan
 from syncd.sources.drop import DropFolder
 from syncd.sources.entries import digest_of_archived, is_as_claimed, stamp, stamp_of
@@ -50,6 +51,7 @@ class FolderFeed(Feed):
         super().__init__(terms, parts)
         self.folder = folder
         self._file_terms = file_terms
+        self._last_file = LastFile(terms.source_id, parts.imports, folder, file_terms)
         self._retention_seconds = retention_seconds
         self._rehearsal = rehearsal
         self._prepared = False
@@ -247,7 +249,9 @@ class FolderFeed(Feed):
             if await self._was_modified_before(file, incoming):
                 reason = "of the same time as the import last applied, and modified before that"
                 return self._refuse(incoming, ImportState.SUPERSEDED, reason)
-        return await self._intake.take(incoming)
+        verdict = await self._intake.take(incoming)
+        self._last_file.note(incoming, verdict)
+        return verdict
 
     async def _was_modified_before(self, file: OwnFile, incoming: Incoming) -> bool:
         """Tell whether a snapshot of the very same time, but later modification, has been applied."""
@@ -289,10 +293,12 @@ class FolderFeed(Feed):
             with file.open() as stream:
                 yield from read_file(stream, file.name, self._file_terms, known, report)
 
+        is_next = entry is None and not trusted and self.terms.contents == "snapshot"
         return Incoming(
             name=file.name,
             data_at=self.folder.dating.data_at(file),
             rows=rows,
+            excerpt=self._last_file.excerpt_of(file) if is_next else None,
             verify=file.verify_unchanged,
             sha256=await self._parts.blocking(file.sha256),
             claimed=file.entry if isinstance(file, ClaimedFile) else "",

@@ -7,6 +7,7 @@ from state.records import ImportState
 from state.staging import Comparison, Duplicates, Largest
 from state.tables import Import
 from syncd.core.guards import Guard
+from syncd.sources.excerpts import Excerpt
 from syncd.sources.rows import KnownSkus, ReadReport, Row
 
 
@@ -30,8 +31,9 @@ class SourceTerms:
 class Incoming:
     """One file or poll, before anything is known of it.
 
-    `rows` reads it, given the known SKUs and a report to fill; `verify` raises where it changed
-    meanwhile. `data_at`: as of when its data is (ms since the epoch). `claimed`: the claimed file's entry.
+    `rows` reads it, given the known SKUs and a report to fill; `excerpt` reads only what differs from what
+    the source said last, where that can be told; `verify` raises where it changed meanwhile. `data_at`: as of
+    when its data is (ms since the epoch). `claimed`: the claimed file's entry.
     `import_id`: the import that it continues; `trusted`: a person, or an earlier judgement, let it through;
     `resumed`: a crash cut it off when part of it was stored; `approved`: the hold that a person let through.
     """
@@ -40,6 +42,7 @@ class Incoming:
     data_at: int
     rows: Callable[[KnownSkus, ReadReport], Iterator[Row]]
     verify: Callable[[], None]
+    excerpt: Callable[[KnownSkus, Callable[[], None]], Excerpt | None] | None = None
     sha256: str = ""
     claimed: str = ""
     import_id: int | None = None

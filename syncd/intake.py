@@ -134,7 +134,8 @@ class Intake:
 
         What is resumed zeroes nothing: its own first part may have noted what is missing.
         """
-        staging.load(incoming.rows(staging, report), self._moved)
+        if not self._load_excerpt(staging, incoming, report):
+            staging.load(incoming.rows(staging, report), self._moved)
         incoming.verify()
         for row in staging.drop_duplicates():
             reason = f"the same SKU and location stand {row.claim} times in this import"
@@ -146,6 +147,18 @@ class Intake:
             sure=not report.unidentified,
             since=since,
         )
+
+    def _load_excerpt(self, staging: Staging, incoming: Incoming, report: ReadReport) -> bool:
+        """Take only what differs from what the source said last; tell whether that was possible."""
+        excerpt = None if incoming.excerpt is None else incoming.excerpt(staging, self._moved)
+        if excerpt is None:
+            return False
+        gone = ((sku, location) for sku, location, _, _ in excerpt.gone)
+        if not staging.load_excerpt(gone, excerpt.rows, listed=excerpt.listed):
+            return False
+        whole = excerpt.report
+        report.format, report.rows, report.negative = whole.format, whole.rows, whole.negative
+        return True
 
     def _drop_claimed(self, staging: Staging, report: ReadReport) -> None:
         """Refuse what another source says already: each would overwrite what the other says, for ever."""

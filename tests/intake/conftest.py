@@ -209,6 +209,12 @@ class Site:
         return path.read_text()
 
 
+@pytest.fixture(scope="session")
+def site_in():
+    """Make a site in a folder; whoever asks for it stops it."""
+    return Site
+
+
 @pytest.fixture
 def site(tmp_path):
     one = Site(tmp_path)
