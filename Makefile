@@ -72,8 +72,8 @@ outage: .venv/ready-dev ## Twelve hours of outage with a million changes, in abo
 fuzz: .venv/ready-fuzz ## Fuzz a parser, guided by coverage: PARSER=json MINUTES=10
 	@$(BIN)/python tests/fuzz/fuzz.py $(or $(PARSER),json) --minutes $(or $(MINUTES),10)
 
-bench: .venv/ready-dev ## Measure what the design bounds, as ratios
-	@$(BIN)/python -m benchmarks
+bench: .venv/ready-bench ## Measure what the design bounds, as ratios: SECTION=intake FULL=1
+	@$(BIN)/python -m benchmarks $(SECTION) $(if $(FULL),--full)
 
 docs: .venv/ready ## Write docs/reference/ from the code
 	@$(BIN)/python docs/generate.py

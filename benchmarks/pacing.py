@@ -1,14 +1,13 @@
-"""How much of a limit a lane uses, and how many refusals it draws: `python -m benchmarks.pacing`.
+"""How much of a limit a lane uses, and how many refusals it draws: `python -m benchmarks pacing`.
 
 The whole application on virtual time, with more rows waiting than may leave, against the sandbox, whose
 token bucket is strict and begins full. Each request takes the least time of its way, half of it there and
 half back, and a seeded time more, split by chance between both: what left evenly arrives unevenly. The share
 is what the marketplace took / (rate x time), from the moment the lane starts, its own bucket still empty, to
 the end. On virtual time the same seed gives the same figures on every machine, so a share below 98 % or any
-refusal is a failure: exit status 1. `python -m benchmarks` runs the short form.
+refusal is a failure.
 """
 
-import argparse
 import asyncio
 import io
 import json
@@ -22,6 +21,7 @@ from pathlib import Path
 import httpx
 from typing_extensions import override
 
+from benchmarks.report import Table
 from connectors.discovery import load_plugin
 from connectors.sandbox import Sandbox
 from connectors.sandbox.buckets import Limits
@@ -175,32 +175,19 @@ def _configuration(sandbox: Sandbox, setting: Setting) -> str:
     return DROP + "\n".join(["[channels.shop]", *lines, "[channels.shop.limits]", setting.limits])
 
 
-def compare_paces(*, short: bool, seed: int = 1) -> bool:
-    """Print what each setting came to; tell whether all keep what is promised."""
-    good = True
+def run(*, full: bool, seed: int = 1) -> Iterator[Table]:
+    """Measure every setting; in short, fewer and shorter ones."""
+    rows, failures = [], []
     for setting in settings():
-        if short and not setting.in_short:
+        if not full and not setting.in_short:
             continue
-        chosen = replace(setting, seconds=setting.seconds / SHORTER) if short else setting
+        chosen = setting if full else replace(setting, seconds=setting.seconds / SHORTER)
         result = measure(chosen, seed)
-        good &= result.is_good
-        print(
-            f"{setting.name:29}{setting.way!s:>12} there and back: {result.share:7.2%} of the limit used,"
-            f" {result.refused} refused ({result.requests:,} requests in {chosen.seconds:,.0f} s)"
-            f"{'' if result.is_good else '  TOO BAD'}",
-            flush=True,
-        )
-    return good
-
-
-def main() -> int:
-    """Run all of them."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.pacing", description=__doc__)
-    parser.add_argument("--seed", type=int, default=1, help="which dice (%(default)s)")
-    parser.add_argument("--short", action="store_true", help="fewer of them, and shorter")
-    given = parser.parse_args()
-    return 0 if compare_paces(short=given.short, seed=given.seed) else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        share = f"{result.share:.2%}"
+        if not result.is_good:
+            failures.append(f"{setting.name}, {setting.way}: {share} of the limit, {result.refused} refused")
+        ran = f"{result.requests:,} in {chosen.seconds:,.0f} s"
+        rows.append((setting.name, str(setting.way), share, f"{result.refused}", ran))
+    columns = ("limit", "there and back", "used", "refused", "requests")
+    note = f"Bound: {LEAST_SHARE:.0%} used and nothing refused. Virtual time, seed {seed}."
+    yield Table("Use of a limit", columns, rows, note, failures)

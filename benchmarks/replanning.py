@@ -1,19 +1,19 @@
-"""What a rule of one channel costs where it concerns every SKU: `python -m benchmarks.replanning [SKUS]`.
+"""What a rule of one channel costs where it concerns every SKU: `python -m benchmarks replanning`.
 
 The whole of an edit: staged, compared, applied in slices. Beside it, in turns and on the same listings, what
 no way can be without: one bare UPDATE that sets another quantity for every listing of the channel. CPU time,
 and the longest that the loop would be blocked.
 """
 
-import argparse
 import sqlite3
-import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from statistics import median
 
+from benchmarks.report import Table, times
 from benchmarks.shops import NOW, Shop
 from state.plan_staging import PlanStaging
 from state.planning import Planning
@@ -63,8 +63,14 @@ def update_bare(shop: Shop) -> float:
         return time.process_time() - begun
 
 
-def compare_replanning(shop: Shop) -> None:
-    """Print what it costs beside the bare UPDATE."""
+def run(*, full: bool) -> Iterator[Table]:
+    """Measure a rule for a million SKUs; in short, for a tenth."""
+    skus = 1_000_000 if full else 100_000
+    with tempfile.TemporaryDirectory() as folder:
+        yield _compared(Shop(Path(folder), skus))
+
+
+def _compared(shop: Shop) -> Table:
     floors, comparing, applying, longest = [], [], [], []
     for number in range(ROUNDS):
         floors.append(update_bare(shop))
@@ -73,22 +79,12 @@ def compare_replanning(shop: Shop) -> None:
         applying.append(other)
         longest.append(slowest)
     both = [one + other for one, other in zip(comparing, applying, strict=True)]
-    print(
-        f"{f'a rule for all {shop.skus:,} SKUs':34} {median(comparing):.1f} s to compare,"
-        f" {median(applying):.1f} s to apply ({min(both):.1f}-{max(both):.1f} s in all),"
-        f" x {median(both) / median(floors):.1f} of a bare UPDATE ({median(floors):.1f} s);"
-        f" longest slice {median(longest) * 1000:.0f} ms"
-    )
-
-
-def main() -> int:
-    """Run it."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.replanning", description=__doc__)
-    parser.add_argument("skus", nargs="?", type=int, default=1_000_000, help="how many (%(default)s)")
-    with tempfile.TemporaryDirectory() as folder:
-        compare_replanning(Shop(Path(folder), parser.parse_args().skus))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    spread = f"{min(both):.2f}-{max(both):.2f}"
+    rows = [
+        ("compared", f"{median(comparing):.2f}", "", ""),
+        ("applied", f"{median(applying):.2f}", "", ""),
+        ("both", f"{median(both):.2f}", spread, times(median(both), median(floors))),
+        ("a bare UPDATE", f"{median(floors):.2f}", f"{min(floors):.2f}-{max(floors):.2f}", "1"),
+    ]
+    note = f"The longest slice, in which the loop does nothing else: {median(longest) * 1000:.0f} ms."
+    return Table(f"A rule for all {shop.skus:,} SKUs", ("", "CPU s", "spread", "beside"), rows, note)
