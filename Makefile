@@ -13,7 +13,7 @@ COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check check-units check-monitoring install uninstall service-trial simulate mutants kills races outage fuzz bench docs lock clean
+.PHONY: help demo test check check-units check-monitoring install uninstall service-trial simulate mutants kills races outage fuzz bench counts docs lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -74,6 +74,9 @@ fuzz: .venv/ready-fuzz ## Fuzz a parser, guided by coverage: PARSER=json MINUTES
 
 bench: .venv/ready-bench ## Measure what the design bounds, as ratios: SECTION=intake FULL=1
 	@$(BIN)/python -m benchmarks $(SECTION) $(if $(FULL),--full)
+
+counts: .venv/ready-dev ## Count the work of a small shop (statements, rows, requests, bytes): must be as expected
+	@$(BIN)/python -m benchmarks.counts
 
 docs: .venv/ready ## Write docs/reference/ from the code
 	@$(BIN)/python docs/generate.py

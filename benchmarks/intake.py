@@ -1,273 +1,192 @@
-"""What a snapshot costs beside what others need for the same: `make bench-intake`, ROWS=1000000.
+"""What a snapshot costs beside what others need for the same.
 
-A file in which 1,000 quantities are others is detected, guarded, stored, and followed through to the listings
-of two channels, by the whole application. Beside it, in turns: an anti-join of that file with the one before,
-each way, by DuckDB and by Polars, and the same rows of stock and listings written in one transaction. Beside
-the first import: the `sqlite3` shell, which imports the file into a table and fills stock and listings, with
-the same keys and indexes, from there. CPU time of all threads and children; medians, and the spread.
+Everything is done each time: read, compared, guarded, stored, and followed through to the listings of two
+channels. Beside it, in turns: an anti-join of that file with the one before, each way, by DuckDB and by
+Polars, and the same rows of stock and listings written in one transaction; and for the first import the
+`sqlite3` shell, which imports the file and fills stock and listings, under the same keys and indexes, from
+there. Set-up and imports of modules are not counted, on either side.
 """
 
-import argparse
 import asyncio
 import itertools
 import random
-import resource
 import shutil
 import sqlite3
-import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, closing
-from functools import partial
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import median
 
-import duckdb
-import polars as pl
+import xlsxwriter
 
-from connectors.memory import CAPABILITIES, MemoryMarketplace, plugin_for
-from state.records import ImportState
-from syncd.app import App, World, open_app
-from syncd.clock import Clock
-from syncd.config.load import load_config
-from syncd.logs import configure
+from benchmarks.intake_ways import opened
+from benchmarks.measuring import Case, Measured, in_turns, python
+from benchmarks.report import Plot, Table, times
 
-CHANGED = 1_000
 ROUNDS = 5
-TICK_SECONDS = 0.001
-CONFIGURATION = """
-[sources.erp]
-type = "drop"
-path = "inbox"
-settle = "100ms"
-[channels.one]
-connector = "memory"
-shop = "one"
-[channels.two]
-connector = "memory"
-shop = "two"
-"""
+SLOW_TOOLS_ROWS = 10_000
 CONFIRM = "UPDATE listing SET confirmed = desired, may_show = desired, confirmed_at = changed_at"
-FILL_STOCK = (
-    "INSERT INTO stock(sku, location, source_id, quantity, import_id, line)"
-    " SELECT sku, '', 1, quantity, 1, rowid + 1 FROM raw;"
-)
-FILL_LISTINGS = (
-    "INSERT INTO listing(channel_id, identifier, warehouse, sku, desired, may_show, changed_at)"
-    " SELECT {}, sku, '', sku, quantity, 0, 0 FROM raw;"
-)
-Changes = list[tuple[str, int]]
+SHELL_IMPORT = """\
+CREATE TEMP TABLE raw (sku TEXT, quantity INTEGER, name TEXT);
+.import --csv --skip 1 --schema temp {file} raw
+BEGIN;
+INSERT INTO stock(sku, location, source_id, quantity, import_id, line)
+    SELECT sku, '', 1, quantity, 1, rowid + 1 FROM raw;
+INSERT INTO listing(channel_id, identifier, warehouse, sku, desired, may_show, changed_at)
+    SELECT 1, sku, '', sku, quantity, 0, 0 FROM raw;
+INSERT INTO listing(channel_id, identifier, warehouse, sku, desired, may_show, changed_at)
+    SELECT 2, sku, '', sku, quantity, 0, 0 FROM raw;
+COMMIT;
+"""
+COLUMNS = ("way", "CPU s", "spread", "wall s", "MiB", "beside", "bound", "loop blocked")
+Quantities = list[tuple[str, int]]
 
 
-def snapshot(rows: int, seed: int) -> str:
-    """Write a snapshot; with another seed than 0, 1,000 quantities are others."""
-    quantities = [10 + number % 50 for number in range(rows)]
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A snapshot that follows another: how many rows, and in how many of them the quantity is another."""
+
+    rows: int
+    changed: int
+    shuffled: bool = False
+    suffix: str = ".csv"
+
+    def __str__(self) -> str:
+        order = ", both shuffled" if self.shuffled else ""
+        return f"{self.changed:,} of {self.rows:,} rows changed{order}, {self.suffix[1:].upper()}"
+
+
+def write_snapshots(setting: Setting, folder: Path, seed: int = 1) -> tuple[Path, Path]:
+    """Write the snapshot before, and the one after."""
     dice = random.Random(seed)
-    for number in dice.sample(range(rows), CHANGED) if seed else []:
-        quantities[number] += 1
-    lines = (f"SKU-{number:07},{quantity},Some name {number}" for number, quantity in enumerate(quantities))
-    return "\n".join(itertools.chain(["sku,quantity,name"], lines, [""]))
+    before = [(f"SKU-{number:07}", 10 + number % 50) for number in range(setting.rows)]
+    after = list(before)
+    for number in dice.sample(range(setting.rows), setting.changed):
+        after[number] = (after[number][0], after[number][1] + 1)
+    paths = folder / f"before{setting.suffix}", folder / f"after{setting.suffix}"
+    for path, quantities in zip(paths, (before, after), strict=True):
+        if setting.shuffled:
+            dice.shuffle(quantities)
+        _write(path, quantities)
+    return paths
 
 
-class Files:
-    """The snapshots of one run, written once."""
-
-    def __init__(self, folder: Path, rows: int) -> None:
-        """Write them to `folder`."""
-        self._files = [folder / f"{number}.csv" for number in range(ROUNDS + 2)]
-        for number, path in enumerate(self._files):
-            path.write_text(snapshot(rows, number % 2 * number))
-
-    def __getitem__(self, number: int) -> Path:
-        """Give one; every other is the same."""
-        return self._files[number]
+def _write(path: Path, quantities: Quantities) -> None:
+    if path.suffix == ".xlsx":
+        with xlsxwriter.Workbook(path, {"constant_memory": True}) as workbook:
+            sheet = workbook.add_worksheet()
+            for number, row in enumerate([("sku", "quantity"), *quantities]):
+                sheet.write_row(number, 0, row)
+        return
+    lines = (f"{sku},{quantity},Some name {sku[4:]}" for sku, quantity in quantities)
+    path.write_text("\n".join(itertools.chain(["sku,quantity,name"], lines, [""])))
 
 
-@asynccontextmanager
-async def opened(folder: Path) -> AsyncIterator[App]:
-    """Open the application on a folder, two channels that nothing is pushed to."""
-    (folder / "inbox").mkdir(parents=True)
-    config = folder / "syncd.toml"
-    config.write_text(CONFIGURATION)
-    config.chmod(0o600)
-    plugin = plugin_for(MemoryMarketplace(), CAPABILITIES)
-    app = await open_app(
-        load_config(config, environ={}, load_plugin=lambda _: plugin), World(Clock(time.time, time.monotonic))
-    )
-    try:
-        yield app
-    finally:
-        await app.aclose()
+def compare_first_imports(rows: int, rounds: int) -> Table:
+    """Measure an import into an empty state."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        file, _ = write_snapshots(Setting(rows, 0), folder)
+        empty = folder / "empty"
+        asyncio.run(_make_empty(empty))
+        ours, theirs, script = folder / "ours", folder / "theirs", folder / "import.sql"
+        script.write_text(SHELL_IMPORT.format(file=file))
+
+        def begin_anew(place: Path) -> None:
+            shutil.rmtree(place, ignore_errors=True)
+            shutil.copytree(empty, place)
+
+        cases = {
+            "syncd": Case(python("benchmarks.intake_ways", "syncd", ours, file), lambda: begin_anew(ours)),
+            "sqlite3 shell": Case(
+                ["sqlite3", "-bail", str(theirs / "state.db"), f".read {script}"], lambda: begin_anew(theirs)
+            ),
+        }
+        measured = in_turns(cases, rounds=rounds)
+    rows_of_table = [_line(name, one, measured["sqlite3 shell"]) for name, one in measured.items()]
+    rows_of_table[0][-2] = "2.5"
+    return Table(f"First import of {rows:,} rows, CSV", COLUMNS, rows_of_table)
 
 
-class Meter:
-    """CPU seconds of each way, and the longest that the event loop did nothing else."""
-
-    def __init__(self) -> None:
-        """Know of none."""
-        self.seconds: dict[str, list[float]] = {}
-        self.longest_block = 0.0
-
-    def turn(self, name: str, way: Callable[[], object]) -> None:
-        """Measure what runs in this thread, and may start others."""
-        before = _cpu_seconds()
-        way()
-        self.seconds.setdefault(name, []).append(_cpu_seconds() - before)
-
-    async def look(self, name: str, app: App, file: Path, folder: Path, state: ImportState) -> None:
-        """Measure a look of the application at its inbox, where `file` has just come in."""
-        shutil.copyfile(file, folder / "inbox" / ".coming")
-        (folder / "inbox" / ".coming").rename(folder / "inbox" / f"{time.monotonic_ns()}.csv")
-        ticking = asyncio.ensure_future(self._tick())
-        before = _cpu_seconds()
-        (verdict,) = await app.feeds["erp"].look(thoroughly=True)
-        self.seconds.setdefault(name, []).append(_cpu_seconds() - before)
-        ticking.cancel()
-        if verdict.state is not state:
-            raise RuntimeError(f"{name}: {verdict.state} {verdict.reason}")
-
-    async def _tick(self) -> None:
-        last = time.monotonic()
-        while True:
-            await asyncio.sleep(TICK_SECONDS)
-            now = time.monotonic()
-            self.longest_block = max(self.longest_block, now - last - TICK_SECONDS)
-            last = now
-
-    def median(self, name: str) -> float:
-        """Give it in seconds."""
-        return median(self.seconds[name])
-
-    def told(self, name: str) -> str:
-        """Tell the median and the spread."""
-        times = self.seconds[name]
-        return f"{median(times):.2f} s ({min(times):.2f}-{max(times):.2f})"
+async def _make_empty(folder: Path) -> None:
+    async with opened(folder):
+        pass
 
 
-def _cpu_seconds() -> float:
-    children = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return time.process_time() + children.ru_utime + children.ru_stime
+def compare_snapshots(setting: Setting, rounds: int) -> Table:
+    """Measure a snapshot that follows another."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        before, after = write_snapshots(setting, folder)
+        ours, theirs = folder / "ours", folder / "theirs.db"
+        _first_import(ours, before, theirs)
+        cases = {"syncd": Case(python("benchmarks.intake_ways", "syncd", ours, after, before))}
+        if setting.suffix == ".csv":
+            for tool in ("duckdb", "polars"):
+                cases[tool] = Case(python("benchmarks.intake_ways", tool, theirs, after, before))
+        measured = in_turns(cases, rounds=rounds)
+    beside = measured.get("duckdb", measured["syncd"])
+    lines = [_line(name, one, beside) for name, one in measured.items()]
+    if setting.changed in {0, 1_000} and not setting.shuffled and "duckdb" in measured:
+        lines[0][-2] = "0.5" if setting.changed else "0.25"
+    return Table(str(setting), COLUMNS, lines)
 
 
-def by_duckdb(before: Path, after: Path) -> Changes:
-    """Find what changed, and make sure that nothing is gone."""
-    with duckdb.connect() as connection:
-        then, now = (f"read_csv('{path}')" for path in (before, after))
-        changes = connection.execute(
-            f"SELECT n.sku, n.quantity FROM {now} n ANTI JOIN {then} o"
-            " ON o.sku = n.sku AND o.quantity = n.quantity"
-        ).fetchall()
-        gone = connection.execute(f"SELECT o.sku FROM {then} o ANTI JOIN {now} n ON o.sku = n.sku").fetchall()
-    if gone:
-        raise RuntimeError("nothing should be gone")
-    return changes
-
-
-def by_polars(before: Path, after: Path) -> Changes:
-    """Find the same."""
-    then, now = (pl.scan_csv(path).select("sku", "quantity") for path in (before, after))
-    changes = now.join(then, on=["sku", "quantity"], how="anti").collect(engine="streaming")
-    gone = then.join(now, on="sku", how="anti").collect(engine="streaming")
-    if gone.height:
-        raise RuntimeError("nothing should be gone")
-    return changes.rows()
-
-
-def write_changes(state: Path, changes: Changes) -> None:
-    """Write what changed to stock and to the listings of both channels, in one transaction."""
-    with closing(sqlite3.connect(state)) as connection, connection:
-        connection.executemany("UPDATE stock SET quantity = ?2 WHERE sku = ?1 AND location = ''", changes)
-        connection.executemany(
-            "UPDATE listing SET desired = ?2"
-            " WHERE channel_id IN (1, 2) AND identifier = ?1 AND warehouse = ''",
-            changes,
-        )
-
-
-def take_by(find: Callable[[Path, Path], Changes], before: Path, after: Path, state: Path) -> None:
-    """Take a snapshot in one of these ways."""
-    write_changes(state, find(before, after))
-
-
-def import_by_shell(state: Path, file: Path) -> None:
-    """Fill an empty state by the `sqlite3` shell."""
-    script = [
-        "CREATE TEMP TABLE raw (sku TEXT, quantity INTEGER, name TEXT);",
-        f".import --csv --skip 1 --schema temp {file} raw",
-        "BEGIN;",
-        FILL_STOCK,
-        *(FILL_LISTINGS.format(channel) for channel in (1, 2)),
-        "COMMIT;",
-    ]
-    subprocess.run(["sqlite3", "-bail", state], input="\n".join(script), text=True, check=True)
-
-
-async def compare_imports(folder: Path, rows: int, rounds: int) -> list[str]:
-    """Measure first imports in turns."""
-    files, meter = Files(folder, rows), Meter()
-    for number in range(rounds):
-        ours, theirs = folder / f"ours-{number}", folder / f"theirs-{number}"
-        async with opened(ours) as app:
-            await meter.look("syncd", app, files[0], ours, ImportState.APPLIED)
-        async with opened(theirs) as app:
-            state = app.database.path
-        meter.turn("shell", partial(import_by_shell, state, files[0]))
-        for done in (ours, theirs):
-            shutil.rmtree(done)
-    of_shell = meter.median("syncd") / meter.median("shell")
-    return [
-        f"first import of {rows:,} rows",
-        f"  syncd                {meter.told('syncd')}   x {of_shell:.2f} of the shell's (bound: 2.5)",
-        f"  sqlite3 shell        {meter.told('shell')}",
-        f"  longest block of the event loop {meter.longest_block * 1000:.0f} ms (bound: 50)",
-    ]
-
-
-async def compare_snapshots(folder: Path, rows: int, rounds: int) -> list[str]:
-    """Measure the snapshots that follow in turns."""
-    files, meter, ours = Files(folder, rows), Meter(), folder / "ours"
-    async with opened(ours) as app:
-        await Meter().look("first", app, files[0], ours, ImportState.APPLIED)
-        with app.database.write() as connection:
-            connection.exec_driver_sql(CONFIRM)
-        theirs = folder / "theirs.db"
-        with closing(sqlite3.connect(theirs)) as copy, closing(sqlite3.connect(app.database.path)) as state:
+def _first_import(ours: Path, before: Path, theirs: Path) -> None:
+    """Take the first snapshot, have all of it confirmed, and copy the state for the others."""
+    in_turns({"first": Case(python("benchmarks.intake_ways", "syncd", ours, before))}, rounds=1)
+    with closing(sqlite3.connect(ours / "state.db")) as state:
+        with state:
+            state.execute(CONFIRM)
+        state.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        with closing(sqlite3.connect(theirs)) as copy:
             state.backup(copy)
             copy.execute("PRAGMA journal_mode=WAL")
-        for number in range(1, rounds + 1):
-            before, after = files[number - 1], files[number]
-            await meter.look("changed", app, after, ours, ImportState.APPLIED)
-            await meter.look("same", app, after, ours, ImportState.UNCHANGED)
-            for name, find in (("DuckDB", by_duckdb), ("Polars", by_polars)):
-                meter.turn(name, partial(take_by, find, before, after, theirs))
-    of_duckdb = {name: meter.median(name) / meter.median("DuckDB") for name in ("changed", "same")}
-    return [
-        f"{CHANGED:,} of {rows:,} rows changed, beside DuckDB's anti-join",
-        f"  syncd                {meter.told('changed')}   x {of_duckdb['changed']:.2f} (bound: 0.5)",
-        f"  syncd, nothing new   {meter.told('same')}   x {of_duckdb['same']:.2f} (bound: 0.25)",
-        f"  DuckDB               {meter.told('DuckDB')}",
-        f"  Polars               {meter.told('Polars')}",
-        f"  longest block of the event loop {meter.longest_block * 1000:.0f} ms (bound: 50)",
-    ]
 
 
-def main() -> int:
-    """Run it."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.intake", description=__doc__)
-    parser.add_argument("rows", nargs="?", type=int, default=1_000_000, help="how many (%(default)s)")
-    parser.add_argument("--rounds", type=int, default=ROUNDS, help="at most so many turns (%(default)s)")
-    given = parser.parse_args()
-    configure(level="error")
-    for compare in (compare_snapshots, compare_imports):
-        with tempfile.TemporaryDirectory() as folder:
-            for line in asyncio.run(compare(Path(folder), given.rows, given.rounds)):
-                print(line, flush=True)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    print(f"peak memory of this process, DuckDB and Polars in it: {peak:,} MiB")
-    return 0
+def _line(name: str, one: Measured, beside: Measured) -> list[str]:
+    low, high = one.spread
+    blocked = f"{one.most('block') * 1000:.0f} ms" if "block" in one.turns[0].said else ""
+    ratio = "1" if one is beside else times(one.cpu, beside.cpu)
+    spread = f"{low:.2f}-{high:.2f}"
+    return [name, f"{one.cpu:.2f}", spread, f"{one.wall:.2f}", f"{one.peak:.0f}", ratio, "", blocked]
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def compare_slow_tools(rounds: int) -> Table:
+    """Measure tools that would take minutes with more rows: they find what changed; dlt stores it too."""
+    setting = Setting(SLOW_TOOLS_ROWS, SLOW_TOOLS_ROWS // 100)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        before, after = write_snapshots(setting, folder)
+        ours = folder / "ours"
+        _first_import(ours, before, folder / "theirs.db")
+        pipelines = folder / "dlt"
+        cases = {
+            "syncd": Case(python("benchmarks.intake_ways", "syncd", ours, after, before)),
+            "csv-diff": Case(python("benchmarks.intake_ways", "csvdiff", folder, after, before)),
+            "dlt": Case(
+                python("benchmarks.intake_ways", "dlt", pipelines, after, before),
+                lambda: shutil.rmtree(pipelines, ignore_errors=True),
+            ),
+        }
+        measured = in_turns(cases, rounds=rounds)
+    lines = [_line(name, one, measured["syncd"]) for name, one in measured.items()]
+    return Table(str(setting), COLUMNS, lines)
+
+
+def run(*, full: bool) -> Iterator[Table | Plot]:
+    """Measure; in short with a tenth of the rows, and fewer turns."""
+    rows, rounds = (1_000_000, ROUNDS) if full else (100_000, 3)
+    yield compare_first_imports(rows, 3)
+    plain = Setting(rows, 1_000)
+    yield compare_snapshots(plain, rounds)
+    yield compare_snapshots(replace(plain, changed=0), rounds)
+    for share in (10, 1):
+        yield compare_snapshots(replace(plain, changed=rows // share), 3)
+    yield compare_snapshots(replace(plain, shuffled=True), 3)
+    if full:
+        for fewer in (10_000, 100_000):
+            yield compare_snapshots(Setting(fewer, fewer // 1_000), rounds)
+    yield compare_snapshots(Setting(rows // 10, rows // 10_000, suffix=".xlsx"), 3)
+    yield compare_slow_tools(3)

@@ -1,6 +1,6 @@
 """Tables and plots: printed, and written to `benchmarks/results/`, which is not kept in git."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,24 +40,26 @@ class Plot:
     log: bool = False
 
 
-def publish(section: str, parts: Sequence[Table | Plot], folder: Path = RESULTS) -> list[str]:
-    """Print tables and write everything; give the failures."""
+def publish(section: str, parts: Iterable[Table | Plot], folder: Path = RESULTS) -> list[str]:
+    """Print tables as they come, and write everything; give the failures."""
     folder.mkdir(exist_ok=True)
-    tables = [part for part in parts if isinstance(part, Table)]
-    text = "\n".join(table.markdown() for table in tables)
-    print(text, flush=True)
-    (folder / f"{section}.md").write_text(text)
-    for part in parts:
-        if isinstance(part, Plot):
-            print(f"plot: {draw(part, folder)}", flush=True)
-    return [failure for table in tables for failure in table.failures]
+    failures: list[str] = []
+    with (folder / f"{section}.md").open("w") as file:
+        for part in parts:
+            if isinstance(part, Plot):
+                print(f"plot: {draw(part, folder)}\n", flush=True)
+                continue
+            for place in (None, file):
+                print(part.markdown(), file=place, flush=True)
+            failures += part.failures
+    return failures
 
 
 def draw(plot: Plot, folder: Path) -> Path:
     """Draw a plot into `folder`."""
     # Only who draws needs it: the counts run without the tools that benchmarks compare with.
-    import matplotlib as mpl  # noqa: PLC0415
-    from matplotlib.figure import Figure  # noqa: PLC0415
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
 
     mpl.rcParams["svg.hashsalt"] = plot.name
     figure = Figure(figsize=(7, 4), layout="tight")

@@ -10,7 +10,7 @@ from state.ledger import Ledger
 from state.planning import Planning
 from state.plans import ChannelPlan
 from state.records import After, PushEnd, Settlement
-from state.registry import Registry
+from state.registry import SLICE_ROWS, Registry
 from state.staging import Duplicates, Staging
 from state.stock import StockBook
 from syncd.core.guards import WINDOW_MS
@@ -54,8 +54,9 @@ class Shop:
             changed = staging.compare(
                 whole=True, zero_missing=False, sure=True, since=NOW - WINDOW_MS
             ).changed
-            for changes in staging.changes():
-                self.book.apply(1, self.source, changes, NOW)
+            changes = staging.changes()
+            while some := changes.take(SLICE_ROWS):
+                self.book.apply(1, self.source, some, NOW)
         return changed
 
     def push(self, rows: int) -> None:

@@ -96,6 +96,8 @@ def connect(path: Path, *, readonly: bool) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA journal_size_limit=67108864")
+        # 1 MiB: the commit that takes the journal into the database keeps everything else waiting.
+        connection.execute("PRAGMA wal_autocheckpoint=256")
     return connection
 
 

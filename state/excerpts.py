@@ -4,6 +4,8 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Final
 
+from state.dialect import MISSING_INDEX
+
 GONE: Final = """CREATE TEMP TABLE gone (
   sku TEXT NOT NULL, location TEXT NOT NULL, PRIMARY KEY (sku, location)) WITHOUT ROWID"""
 """What the last import lists, and this one does not, or not with the same quantity."""
@@ -21,7 +23,8 @@ _LISTED_ALREADY: Final = (
 ABSENT: Final = f"FROM main.stock k WHERE k.source_id = ?1 AND NOT {_IN_STAGED}"
 """What a source said before, and an import that is staged as a whole does not list."""
 ABSENT_FROM_EXCERPT: Final = (
-    "FROM (SELECT sku, location, quantity, line, missed FROM main.stock WHERE source_id = ?1 AND missed > 0"
+    f"FROM (SELECT sku, location, quantity, line, missed FROM main.stock {MISSING_INDEX}"
+    " WHERE source_id = ?1 AND missing_at IS NOT NULL"
     f" UNION ALL SELECT k.sku, k.location, k.quantity, k.line, k.missed {_OF_GONE}) k WHERE NOT {_IN_STAGED}"
 )
 """The same, where only what differs is staged."""
@@ -32,11 +35,12 @@ def note_gone(connection: sqlite3.Connection, keys: Iterable[tuple[str, str]]) -
     connection.executemany("INSERT OR IGNORE INTO gone VALUES (?, ?)", keys)
 
 
-def unstaged(connection: sqlite3.Connection, source_id: int, listed: int) -> int | None:
+def unstaged(connection: sqlite3.Connection, source_id: int, *, known: int, listed: int) -> int | None:
     """Count what is not staged because it is known; None where that is not sure.
 
-    `listed`: how many rows the last import had. It is sure where all of them, and only they, are what is
-    known, each once, and nothing that is staged stands in one of the other rows too.
+    `known`: how many stock levels the source listed last; `listed`: how many rows the last import had. It is
+    sure where all of them, and only they, are what is known, each once, and nothing that is staged stands in
+    one of the other rows too.
     """
 
     def count(sql: str, *parameters: int) -> int:
@@ -44,7 +48,7 @@ def unstaged(connection: sqlite3.Connection, source_id: int, listed: int) -> int
 
     gone = count("SELECT count(*) FROM gone")
     is_sure = (
-        count("SELECT count(*) FROM main.stock WHERE source_id = ? AND missed = 0", source_id) == listed
+        known == listed
         and count(f"SELECT count(*) {_OF_GONE}", source_id) == gone
         and not count(_LISTED_ALREADY, source_id)
     )

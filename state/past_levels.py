@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from state.outlook import Run, Scope
 from state.staging import StockChange
 
 # Another source may have said it since an import was compared: then it is that one's.
@@ -30,6 +31,12 @@ class PastLevel:
     import_name: str | None
     import_at: int | None
     until: int
+
+
+def is_any_known(run: Run, scope: Scope) -> bool:
+    """Tell whether anything is known of any of these SKUs: of what is all new there is no past to keep."""
+    found = run(f"SELECT EXISTS (SELECT 1 FROM stock WHERE {scope.where('sku')})", scope.parameters)
+    return bool(found.fetchone()[0])
 
 
 def keep_past(connection: Connection, source_id: int, changes: Sequence[StockChange], now: int) -> None:

@@ -1,7 +1,7 @@
 """SKUs that no row of a plan names: each shows its own stock under its own name, by rules for many.
 
-Nearly all SKUs of a large shop are such. Two statements plan any number of them, without an object for what
-stays as it is.
+Nearly all SKUs of a large shop are such. One statement stores what any number of them should show, without an
+object for each.
 """
 
 import json
@@ -11,7 +11,7 @@ from typing import Any
 
 from state.dialect import DECIDED, RENAMED_INDEX
 from state.listing_changes import CHANGED_AT, NOT_BEFORE, REFUSAL
-from state.outlook import Decision, Outlook, Run, Scope, Unwanted, Wanted
+from state.outlook import Decision, Run, Scope, Unwanted
 from state.plans import ChannelPlan
 
 _RENAMED = f"listing {RENAMED_INDEX} WHERE channel_id = ? AND identifier <> sku"
@@ -27,9 +27,20 @@ _NAMED = (
         " UNION ALL SELECT identifier FROM listed WHERE channel_id = ? AND {identifier}"
     ),
     "SELECT bundle_sku FROM bundle WHERE channel_id = ? AND {bundle_sku}",
-    f"SELECT sku FROM {_RENAMED} AND {{sku}}",
+    f"SELECT sku FROM {_RENAMED} AND {{sku}} UNION ALL SELECT identifier FROM {_RENAMED} AND {{identifier}}",
 )
-"""By rules, listings, bundles, and by a listing in the ledger that is called otherwise."""
+"""By rules, listings, bundles, and by a listing in the ledger that is called otherwise, or by its name."""
+_TOO_LONG = "SELECT sku FROM stock WHERE {sku} AND length(sku) > ?"
+_DESIRED, _PAUSED = "excluded.desired", "excluded.paused"
+_STORED = (
+    "INSERT INTO listing(channel_id, changed_at, ambiguous, identifier, warehouse, sku, desired, may_show,"
+    " paused) SELECT ?, ?, ?, sku, warehouse, sku, shows / 2, shows / 2, shows % 2 FROM ({shown}) WHERE true"
+    " ON CONFLICT(channel_id, identifier, warehouse) DO UPDATE SET"
+    " desired = excluded.desired, paused = excluded.paused,"
+    f" changed_at = {CHANGED_AT.format(desired=_DESIRED, paused=_PAUSED, now='excluded.changed_at')},"
+    f" refusal = {REFUSAL.format(desired=_DESIRED)}, not_before = {NOT_BEFORE.format(desired=_DESIRED)}"
+    " WHERE desired <> excluded.desired OR paused <> excluded.paused"
+)
 _AS_IT_SHOWS = ", ".join(
     (
         "shows / 2",
@@ -41,9 +52,12 @@ _AS_IT_SHOWS = ", ".join(
 )
 
 
-def named_skus(run: Run, channel_id: int, scope: Scope) -> set[str]:
-    """Find those of some SKUs that are not plain."""
+def named_skus(run: Run, channel_id: int, scope: Scope, *, longest: int | None) -> set[str]:
+    """Find those of some SKUs that are not plain. `longest`: what the marketplace carries."""
     found: set[str] = set()
+    if longest is not None:
+        too_long = run(_TOO_LONG.format(sku=scope.where("sku")), (*scope.parameters, longest))
+        found.update(sku for (sku,) in too_long.fetchall())
     is_any_named = run(_IS_ANY_NAMED, (channel_id,) * len(_NAMED)).fetchone()
     columns = {one: scope.where(one) for one in ("sku", "identifier", "bundle_sku")}
     for query in compress(_NAMED, is_any_named):
@@ -61,26 +75,35 @@ class PlainSkus:
     source_ids: frozenset[int]
     decide: Decision
 
-    def outlook(self, run: Run, scope: Scope, named: set[str]) -> Outlook:
-        """Compare what should be with the ledger, for the SKUs in scope that are not `named`."""
-        wanted = run(*self.changes(scope, named)).fetchall()
-        return Outlook([Wanted(*row) for row in wanted], self.unwanted(run, scope, named))
-
     def changes(self, scope: Scope, named: set[str]) -> tuple[str, tuple[Any, ...]]:
-        """Write what gives the rows of `Wanted`."""
+        """Write what gives the rows of `Wanted`, for the SKUs in scope that are not `named`."""
+        shown, parameters = self._shown(scope, named)
+        statement = (
+            "SELECT s.sku, s.warehouse, s.sku, shows / 2, shows % 2, desired, coalesce(paused, 0), 0"
+            f" FROM ({shown}) s"
+            " LEFT JOIN listing l ON l.channel_id = ? AND l.identifier = s.sku AND l.warehouse = s.warehouse"
+            " WHERE l.sku IS NULL OR desired <> shows / 2 OR paused <> shows % 2"
+        )
+        return statement, (*parameters, self.channel_id)
+
+    def stored(
+        self, scope: Scope, named: set[str], now: int, *, ambiguous: bool
+    ) -> tuple[str, tuple[Any, ...]]:
+        """Write what stores the listings that there should be. `ambiguous`: whether new ones are."""
+        shown, parameters = self._shown(scope, named)
+        return _STORED.format(shown=shown), (self.channel_id, now, int(ambiguous), *parameters)
+
+    def _shown(self, scope: Scope, named: set[str]) -> tuple[str, tuple[Any, ...]]:
+        """Write what gives SKU, warehouse and what is shown there."""
         stock, parameters = self._stock(scope, named)
         groups, in_all = "sku", "NULL"
         if self.plan.locations is not None:
             groups, in_all = "sku, warehouse", "sum(sum(quantity)) OVER (PARTITION BY sku)"
         statement = (
-            "SELECT s.sku, s.warehouse, s.sku, shows / 2, shows % 2, desired, coalesce(paused, 0),"
-            " coalesce(l.sku <> s.sku, 0) FROM ("
             f"SELECT sku, warehouse, {DECIDED}(?, sku, warehouse, sum(quantity), {in_all}) AS shows"
-            f" FROM ({stock}) WHERE warehouse IS NOT NULL GROUP BY {groups}) s"
-            " LEFT JOIN listing l ON l.channel_id = ? AND l.identifier = s.sku AND l.warehouse = s.warehouse"
-            " WHERE l.sku IS NULL OR l.sku <> s.sku OR desired <> shows / 2 OR paused <> shows % 2"
+            f" FROM ({stock}) WHERE warehouse IS NOT NULL GROUP BY {groups}"
         )
-        return statement, (self.channel_id, *parameters, self.channel_id)
+        return statement, (self.channel_id, *parameters)
 
     def replanned(self, scope: Scope, named: set[str], now: int) -> tuple[str, tuple[Any, ...]]:
         """Write what sets all listings in scope to what they should show, where none comes or goes.

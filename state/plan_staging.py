@@ -12,7 +12,6 @@ from typing import Any, Final, Self
 
 from state import dialect
 from state.outlook import Outlook, Scope, Unwanted, Wanted
-from state.plain_skus import named_skus
 from state.plan_figures import LargestChange, figures, largest_changes
 from state.planning import Planning
 from state.plans import PlanComparison, PlanRows
@@ -172,7 +171,7 @@ class PlanStaging:
         return comparison, largest_changes(self._run)
 
     def _note_changes(self, planning: Planning, scope: Scope) -> None:
-        named = named_skus(self._run, self._channel_id, scope)
+        named = planning.named(self._run, scope)
         changes, parameters = planning.plain.changes(scope, named)
         self._connection.execute(f"INSERT INTO wanted SELECT *, 1 FROM ({changes})", parameters)
         outlook = planning.outlook_of_named(self._run, named) if named else Outlook([], [])

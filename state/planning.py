@@ -6,7 +6,7 @@ plans with those.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -36,19 +36,26 @@ class Planning:
     source_ids: frozenset[int]
     decide: Decision
 
-    def outlook(self, run: Run, scope: Scope) -> Outlook:
-        """Compare what should be with the ledger, for the SKUs in scope."""
-        named = named_skus(run, self.channel_id, scope)
-        found = self.plain.outlook(run, scope, named)
+    def store(self, run: Run, scope: Scope, now: int, *, ambiguous: bool, may_go: bool) -> Outlook:
+        """Store what the plain listings in scope should show; give what is to change besides.
+
+        `ambiguous`: whether new listings are; `may_go`: whether there may be some that no stock calls for.
+        """
+        named = self.named(run, scope)
+        run(*self.plain.stored(scope, named, now, ambiguous=ambiguous))
+        unwanted = self.plain.unwanted(run, scope, named) if may_go else []
         if not named:
-            return found
+            return Outlook([], unwanted)
         of_named = self.outlook_of_named(run, named)
-        return Outlook(found.wanted + of_named.wanted, found.unwanted + of_named.unwanted)
+        return Outlook(of_named.wanted, unwanted + of_named.unwanted)
 
     def replan(self, run: Run, scope: Scope, now: int) -> None:
         """Set the plain listings in scope to what they should show, where none comes or goes."""
-        named = named_skus(run, self.channel_id, scope)
-        run(*self.plain.replanned(scope, named, now))
+        run(*self.plain.replanned(scope, self.named(run, scope), now))
+
+    def named(self, run: Run, scope: Scope) -> set[str]:
+        """Find the SKUs in scope that are not plain."""
+        return named_skus(run, self.channel_id, scope, longest=self.plan.longest_sku)
 
     @property
     def plain(self) -> PlainSkus:
@@ -89,15 +96,17 @@ class Planning:
             {key: (desired, bool(paused)) for key, (_, desired, paused) in wanted.items()},
         )
 
-    def with_bundles(self, run: Run, skus: Iterable[str]) -> set[str]:
-        """Add the bundles that any of these SKUs is in."""
-        scope = Scope.of(skus)
+    def bundles_of(self, run: Run, scope: Scope) -> set[str]:
+        """Find the bundles that any of the SKUs in scope is in."""
+        any_bundle = "SELECT EXISTS (SELECT 1 FROM bundle WHERE channel_id = ?)"
+        if not run(any_bundle, (self.channel_id,)).fetchone()[0]:
+            return set()
         rows = run(
             f"SELECT DISTINCT bundle_sku FROM bundle {BY_COMPONENT_INDEX} WHERE channel_id = ?"
             f" AND {scope.where('component_sku')}",
             (self.channel_id, *scope.parameters),
         )
-        return {*skus, *(sku for (sku,) in rows.fetchall())}
+        return {sku for (sku,) in rows.fetchall()}
 
     def slices(self, run: Run, size: int) -> Iterator[Scope]:
         """Divide all SKUs that there can be into scopes with about `size` stock levels each."""

@@ -4,16 +4,18 @@ A staging reads the state database and writes only temporary tables of its own, 
 on a million rows while pushes go on.
 """
 
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import IntEnum, StrEnum
+from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
 from typing import Final, NamedTuple, Self, TypeAlias
 
 from state import dialect, excerpts
-from state.losses import Earlier, lost_since
-from state.registry import SLICE_ROWS
+from state.comparison import Comparison
+from state.losses import lost_since
 
 LOADED_AT_ONCE: Final = 20_000
 
@@ -60,6 +62,21 @@ class StockChange(NamedTuple):
     missed: int
 
 
+class Changes:
+    """The changes of an import that are not stored yet."""
+
+    def __init__(self, find: Callable[[], sqlite3.Cursor]) -> None:
+        """Begin with the first; nothing is done until one is taken."""
+        self._find = find
+        self._found: sqlite3.Cursor | None = None
+
+    def take(self, rows: int) -> list[StockChange]:
+        """Give the next, at most so many; none: that was all. The first time takes as long as sorting."""
+        if self._found is None:
+            self._found = self._find()
+        return [StockChange(*row) for row in self._found.fetchmany(rows)]
+
+
 class Largest(NamedTuple):
     """One of an import's largest changes. `before` None = new; `missing`: the import does not list it."""
 
@@ -70,40 +87,13 @@ class Largest(NamedTuple):
     missing: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """How an import differs from what its source said before; counts of SKU and location pairs.
-
-    `known` is what the source last listed, `known_shown` of it above zero, `known_units` its total;
-    `units_after` the total if what is missing counts for nothing. `missing` of the known are not in the
-    import; `missing_shown` counts all above zero that are not, however long. `relisted` were missing, and are
-    back with the same quantity. `rows` are the import's own; `levels` all that the source ever said.
-    """
+class _Before(NamedTuple):
+    """What a source said before: stock levels; of those that it listed last, how many, above zero, units."""
 
     levels: int
-    known: int
-    known_shown: int
-    known_units: int
-    units_after: int
-    rows: int
-    missing: int
-    missing_shown: int
-    new: int
-    up: int
-    down: int
-    zeroed: int
-    relisted: int
-    earlier: Earlier
-
-    @property
-    def changed(self) -> int:
-        """How many stock levels will be new or different."""
-        return self.new + self.up + self.down + self.zeroed
-
-    @property
-    def says_something(self) -> bool:
-        """Tell whether anything is different: a quantity, or what is listed."""
-        return bool(self.changed or self.missing or self.relisted)
+    listed: int
+    shown: int
+    units: int
 
 
 _STAGED = """CREATE TEMP TABLE staged (
@@ -135,7 +125,12 @@ class Staging:
             self._connection.execute(statement)
 
     def load_excerpt(
-        self, gone: Iterable[tuple[str, str]], rows: Iterable[IncomingRow], *, listed: int
+        self,
+        gone: Iterable[tuple[str, str]],
+        rows: Iterable[IncomingRow],
+        moved: Callable[[], None] = lambda: None,
+        *,
+        listed: int,
     ) -> bool:
         """Take only what differs from the last import; False, and nothing is taken, where that is not sure.
 
@@ -143,8 +138,10 @@ class Staging:
         those that only this one has.
         """
         excerpts.note_gone(self._connection, gone)
-        self.load(rows)
-        self._unstaged = excerpts.unstaged(self._connection, self._source_id, listed)
+        self.load(rows, moved)
+        self._unstaged = excerpts.unstaged(
+            self._connection, self._source_id, known=self._before.listed, listed=listed
+        )
         if self._unstaged is None:
             self._connection.execute("DELETE FROM staged")
         return self._unstaged is not None
@@ -204,7 +201,7 @@ class Staging:
         )
 
     def compare(self, *, whole: bool, zero_missing: bool, sure: bool, since: int) -> Comparison:
-        """Find what changes. `whole`: the import lists all that its source has.
+        """Find what changes, once. `whole`: the import lists all that its source has.
 
         `zero_missing`: what was surely missing from the last accepted snapshot too goes to zero. `sure`: what
         is missing is so surely. `since`: the time an hour ago.
@@ -214,11 +211,6 @@ class Staging:
         if whole:
             word = Missed.SURELY if sure else Missed.PERHAPS
             missing, missing_shown, missing_units = self._find_missing(word, zero=zero_missing and sure)
-        levels, known, known_shown, known_units = self._one(
-            "SELECT count(*), coalesce(sum(missed = 0), 0), coalesce(sum(missed = 0 AND quantity > 0), 0),"
-            " coalesce(sum(CASE WHEN missed = 0 THEN quantity END), 0) FROM main.stock WHERE source_id = ?",
-            self._source_id,
-        )
         new, up, down, zeroed, relisted, gained = self._one(
             "SELECT coalesce(sum(before IS NULL), 0), coalesce(sum(quantity > before), 0),"
             " coalesce(sum(quantity < before AND quantity > 0), 0),"
@@ -227,13 +219,18 @@ class Staging:
             " coalesce(sum(CASE WHEN missed THEN 0 WHEN was_missed THEN quantity"
             "   ELSE quantity - coalesce(before, 0) END), 0) FROM change"
         )
+        (staged,) = self._one("SELECT count(*) FROM staged")
+        earlier = lost_since(self._connection, self._source_id, since)
+        before = self._before
+        # Its changes are its own from here on: as long as it reads the state, no journal can be emptied.
+        self._connection.execute("COMMIT")
         return Comparison(
-            levels=levels,
-            known=known,
-            known_shown=known_shown,
-            known_units=known_units,
-            units_after=known_units + gained - missing_units,
-            rows=(self._unstaged or 0) + self._one("SELECT count(*) FROM staged")[0],
+            levels=before.levels,
+            known=before.listed,
+            known_shown=before.shown,
+            known_units=before.units,
+            units_after=before.units + gained - missing_units,
+            rows=(self._unstaged or 0) + staged,
             missing=missing,
             missing_shown=missing_shown,
             new=new,
@@ -241,7 +238,18 @@ class Staging:
             down=down,
             zeroed=zeroed,
             relisted=relisted,
-            earlier=lost_since(self._connection, self._source_id, since),
+            earlier=earlier,
+        )
+
+    @cached_property
+    def _before(self) -> _Before:
+        return _Before(
+            *self._one(
+                "SELECT count(*), coalesce(sum(missed = 0), 0),"
+                " coalesce(sum(missed = 0 AND quantity > 0), 0),"
+                " coalesce(sum(quantity) FILTER (WHERE missed = 0), 0) FROM main.stock WHERE source_id = ?",
+                self._source_id,
+            )
         )
 
     def _find_changes(self) -> None:
@@ -304,20 +312,18 @@ class Staging:
     def _one(self, sql: str, *parameters: int) -> list[int]:
         return list(self._connection.execute(sql, parameters).fetchone())
 
-    def changes(self) -> Iterator[list[StockChange]]:
-        """Give what changes in slices, the dangerous direction first."""
-        return self._slices("SELECT sku, location, quantity, line, missed FROM change")
+    def changes(self) -> Changes:
+        """Give what changes, the dangerous direction first."""
+        return self._in_order("SELECT sku, location, quantity, line, missed FROM change")
 
-    def lowered(self, *, to_zero: bool) -> Iterator[list[StockChange]]:
-        """Give the decreases in slices, and nothing that they say of what is missing."""
-        return self._slices(
+    def lowered(self, *, to_zero: bool) -> Changes:
+        """Give the decreases, and nothing that they say of what is missing."""
+        return self._in_order(
             f"SELECT sku, location, quantity, line, was_missed FROM change WHERE {_DECREASES}", int(to_zero)
         )
 
-    def _slices(self, select: str, *parameters: int) -> Iterator[list[StockChange]]:
-        cursor = self._connection.execute(f"{select} ORDER BY danger, rowid", parameters)
-        while rows := cursor.fetchmany(SLICE_ROWS):
-            yield [StockChange(*row) for row in rows]
+    def _in_order(self, select: str, *parameters: int) -> Changes:
+        return Changes(lambda: self._connection.execute(f"{select} ORDER BY danger, rowid", parameters))
 
     def interrupt(self) -> None:
         """End what the database is doing for this staging; from any thread."""

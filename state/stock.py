@@ -1,7 +1,6 @@
 """Stock levels, and the desired quantities that follow from them, kept in step in one transaction."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
 from typing import Any
 
 from sqlalchemy import Connection
@@ -9,32 +8,32 @@ from sqlalchemy import Connection
 from state.database import Database
 from state.dialect import IN_FLIGHT_INDEX
 from state.listing_changes import CHANGED_AT, NOT_BEFORE, REFUSAL
+from state.many_rows import Rows
 from state.outlook import Scope, Unwanted, Wanted
-from state.past_levels import MAY_SAY, keep_past
+from state.past_levels import MAY_SAY, is_any_known, keep_past
 from state.planning import Planning
 from state.records import Refusal
 from state.registry import SLICE_ROWS
 from state.staging import StockChange
 
-_STORE_STOCK = (
-    "INSERT INTO stock(sku, location, source_id, quantity, import_id, line, missed)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT(sku, location) DO UPDATE SET"
+_STORE_STOCK = Rows(
+    "INSERT INTO stock(source_id, import_id, sku, location, quantity, line, missed) VALUES {rows}"
+    " ON CONFLICT(sku, location) DO UPDATE SET"
     " source_id = excluded.source_id, quantity = excluded.quantity,"
     " import_id = CASE WHEN quantity = excluded.quantity THEN import_id"
     "   ELSE excluded.import_id END,"
     " line = CASE WHEN quantity = excluded.quantity THEN line ELSE excluded.line END,"
     " missed = excluded.missed,"
-    " zeroed_at = CASE WHEN excluded.quantity > 0 THEN NULL WHEN quantity > 0 THEN ?"
+    " zeroed_at = CASE WHEN excluded.quantity > 0 THEN NULL WHEN quantity > 0 THEN ?3"
     "   ELSE zeroed_at END,"
-    " missing_at = CASE WHEN excluded.missed = 0 THEN NULL WHEN missed = 0 THEN ?"
+    " missing_at = CASE WHEN excluded.missed = 0 THEN NULL WHEN missed = 0 THEN ?3"
     "   ELSE missing_at END"
-    f" WHERE {MAY_SAY.format(source='excluded.source_id')}"
+    f" WHERE {MAY_SAY.format(source='excluded.source_id')}",
+    "?1, ?2, {}, {}, {}, {}, {}",
+    same_for_all=3,
 )
-ROWS_AT_ONCE = 200
-"""So many listings are stored by one statement: with one each, SQLite takes twice as long."""
-_LISTING_FIELDS = 6
 _DESIRED, _PAUSED = "excluded.desired", "excluded.paused"
-_STORE_LISTINGS = (
+_STORE_LISTINGS = Rows(
     "INSERT INTO listing(channel_id, changed_at, ambiguous, identifier, warehouse, sku, desired, may_show,"
     " paused, refusal) VALUES {rows} ON CONFLICT(channel_id, identifier, warehouse) DO UPDATE SET"
     " sku = excluded.sku, desired = excluded.desired, paused = excluded.paused,"
@@ -44,20 +43,10 @@ _STORE_LISTINGS = (
     "   ELSE uncertain END,"
     f" refusal = CASE WHEN sku = excluded.sku THEN {REFUSAL.format(desired=_DESIRED)} END,"
     f" not_before = CASE WHEN sku = excluded.sku THEN {NOT_BEFORE.format(desired=_DESIRED)} END,"
-    " failures = CASE WHEN sku = excluded.sku THEN failures ELSE 0 END"
+    " failures = CASE WHEN sku = excluded.sku THEN failures ELSE 0 END",
+    "?1, ?2, ?3, {}, {}, {}, {}, {}, {}, {}",
+    same_for_all=3,
 )
-
-
-def _store_listings(rows: int) -> str:
-    """Write what stores so many listings. Parameters: channel, time, doubt, then the fields of each."""
-    numbers = range(4, 4 + rows * _LISTING_FIELDS, _LISTING_FIELDS)
-    fields = (
-        f"(?1, ?2, ?3, ?{n}, ?{n + 1}, ?{n + 2}, ?{n + 3}, ?{n + 3}, ?{n + 4}, ?{n + 5})" for n in numbers
-    )
-    return _STORE_LISTINGS.format(rows=", ".join(fields))
-
-
-_STORE_MANY, _STORE_ONE = _store_listings(ROWS_AT_ONCE), _store_listings(1)
 _OF_KEY = "WHERE channel_id = ? AND identifier = ? AND warehouse = ?"
 _STORE_UNCARRIABLE = (
     "INSERT INTO failure(channel_id, identifier, warehouse, sku, outcome, reason, code, message, attempts,"
@@ -88,26 +77,35 @@ class StockBook:
     def apply(self, import_id: int, source_id: int, changes: Sequence[StockChange], now: int) -> None:
         """Store one slice of an import, and plan the listings it touches, in one transaction."""
         skus = {change.sku for change in changes}
+        scope = Scope.of(skus)
         with self._database.write() as connection:
-            if self.keep_past:
+            if self.keep_past and is_any_known(connection.exec_driver_sql, scope):
                 keep_past(connection, source_id, changes, now)
-            connection.exec_driver_sql(
-                _STORE_STOCK,
-                [
-                    (c.sku, c.location, source_id, c.quantity, import_id, c.line, c.missed, now, now)
-                    for c in changes
-                ],
-            )
-            for channel_id, planning in self.plannings.items():
-                self._plan_touched(connection, channel_id, planning, skus, now)
+            same_for_all = source_id, import_id, now
+            rows = [(c.sku, c.location, c.quantity, c.line, c.missed) for c in changes]
+            _STORE_STOCK.run(connection.exec_driver_sql, same_for_all, rows)
+            for planning in self.plannings.values():
+                # Stock that is another source's from now on may leave a channel; else it only comes.
+                may_go = source_id not in planning.source_ids
+                self._plan_touched(connection, planning, skus, scope, now, may_go=may_go)
 
     def _plan_touched(
-        self, connection: Connection, channel_id: int, planning: Planning, skus: set[str], now: int
+        self,
+        connection: Connection,
+        planning: Planning,
+        skus: set[str],
+        scope: Scope,
+        now: int,
+        *,
+        may_go: bool,
     ) -> None:
         """Plan what follows from these SKUs; while the channel's plan is being changed, when that is done."""
+        channel_id = planning.channel_id
         if channel_id not in self._following:
-            skus = planning.with_bundles(connection.exec_driver_sql, skus)
-            self._plan(connection, planning, Scope.of(skus), now)
+            if bundles := planning.bundles_of(connection.exec_driver_sql, scope):
+                skus = skus | bundles
+                scope = Scope.of(skus)
+            self._plan(connection, planning, scope, now, may_go=may_go)
         if channel_id in self._meanwhile:
             self._meanwhile[channel_id].update(skus)
 
@@ -153,7 +151,8 @@ class StockBook:
         planning = self.plannings[channel_id]
         meanwhile = self._meanwhile.pop(channel_id)
         with self._database.read() as connection:
-            left = sorted(planning.with_bundles(connection.exec_driver_sql, meanwhile))
+            bundles = planning.bundles_of(connection.exec_driver_sql, Scope.of(meanwhile))
+        left = sorted(meanwhile | bundles)
         self._following.discard(channel_id)
         while left:
             self._plan_slice(planning, Scope.of(left[:SLICE_ROWS]), now)
@@ -182,10 +181,13 @@ class StockBook:
 
     def _plan_slice(self, planning: Planning, scope: Scope, now: int) -> None:
         with self._database.write() as connection:
-            self._plan(connection, planning, scope, now)
+            self._plan(connection, planning, scope, now, may_go=True)
 
-    def _plan(self, connection: Connection, planning: Planning, scope: Scope, now: int) -> None:
-        outlook = planning.outlook(connection.exec_driver_sql, scope)
+    def _plan(
+        self, connection: Connection, planning: Planning, scope: Scope, now: int, *, may_go: bool
+    ) -> None:
+        run, ambiguous = connection.exec_driver_sql, self._database.doubtful
+        outlook = planning.store(run, scope, now, ambiguous=ambiguous, may_go=may_go)
         self._store_listings(connection, planning, outlook.wanted, now)
         if outlook.unwanted:
             self._forget(connection, planning.channel_id, outlook.unwanted)
@@ -217,17 +219,12 @@ class StockBook:
         same_for_all = planning.channel_id, now, int(self._database.doubtful)
         rows = [
             (
-                one.identifier, one.warehouse, one.sku, one.desired, one.paused,
+                one.identifier, one.warehouse, one.sku, one.desired, one.desired, one.paused,
                 Refusal.NOT_LISTED if _is_too_long(one, planning) else None,
             )
             for one in wanted
         ]  # fmt: skip
-        many = len(rows) - len(rows) % ROWS_AT_ONCE
-        for start in range(0, many, ROWS_AT_ONCE):
-            together = chain.from_iterable(rows[start : start + ROWS_AT_ONCE])
-            connection.exec_driver_sql(_STORE_MANY, (*same_for_all, *together))
-        if rows[many:]:
-            connection.exec_driver_sql(_STORE_ONE, [(*same_for_all, *row) for row in rows[many:]])
+        _STORE_LISTINGS.run(connection.exec_driver_sql, same_for_all, rows)
         # What went wrong with another SKU there is nothing of this one's.
         renamed = [(planning.channel_id, one.identifier, one.warehouse) for one in wanted if one.taken_over]
         if renamed:

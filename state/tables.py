@@ -126,7 +126,7 @@ class Stock(SQLModel, table=True):
     zeroed_at: int | None = None
     """When it went from above zero to zero; empty while it is above zero, or where it never was."""
     missing_at: int | None = None
-    """When a snapshot first did not list it; empty while it is listed."""
+    """When a snapshot first did not list it, 0 where that is not known; empty while it is listed."""
 
 
 class PastLevel(SQLModel, table=True):

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from state.comparison import Comparison
 from state.records import ImportState
-from state.staging import Comparison, Duplicates, Largest
+from state.staging import Duplicates, Largest
 from state.tables import Import
 from syncd.core.guards import Guard
 from syncd.sources.excerpts import Excerpt

@@ -6,20 +6,22 @@ transactions, the dangerous direction first. A crash between two of them resumes
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from state.comparison import Comparison
 from state.database import Database
 from state.imports import Imports
 from state.records import ImportState
 from state.registry import Registry
-from state.staging import Comparison, Staging, StockChange
+from state.staging import Changes, Staging
 from state.stock import StockBook
 from state.tables import Import
 from syncd.clock import Clock
 from syncd.core.guards import WINDOW_MS, looks_wrong, too_many_bad
 from syncd.core.progress import Progress
+from syncd.core.slices import FIRST_SLICE, next_slice
 from syncd.incoming import Incoming, SourceTerms, Verdict, is_cut_off_hold, record_of
 from syncd.logs import get_logger
 from syncd.metrics.counting import Metrics
@@ -79,6 +81,8 @@ class Intake:
             with lent(self._staging()) as staging:
                 verdict = await self._find(incoming, report, staging, kept)
                 await self._do(incoming, verdict, staging)
+                # To let go of a million rows takes long: not on the loop.
+                await see_out(self._parts.blocking(staging.close), staging.interrupt)
         except SourceUnreachable:
             raise
         except SourceUnreadable as refusal:
@@ -154,7 +158,7 @@ class Intake:
         if excerpt is None:
             return False
         gone = ((sku, location) for sku, location, _, _ in excerpt.gone)
-        if not staging.load_excerpt(gone, excerpt.rows, listed=excerpt.listed):
+        if not staging.load_excerpt(gone, excerpt.rows, self._moved, listed=excerpt.listed):
             return False
         whole = excerpt.report
         report.format, report.rows, report.negative = whole.format, whole.rows, whole.negative
@@ -229,13 +233,14 @@ class Intake:
         alone = staging.decreases(verdict.comparison, to_zero=to_zero)
         return alone.changed if looks_wrong(alone, self._terms.guard, whole=False) is None else 0
 
-    async def _store(
-        self, verdict: Verdict, staging: Staging, slices: Iterator[Sequence[StockChange]]
-    ) -> None:
-        while changes := await see_out(self._parts.blocking(lambda: next(slices, None)), staging.interrupt):
-            now = self._parts.clock.now()
-            self._parts.book.apply(verdict.import_id or 0, self._terms.source_id, changes, now)
+    async def _store(self, verdict: Verdict, staging: Staging, changes: Changes) -> None:
+        """Store changes in slices, so small that nothing else waits for long."""
+        clock, rows = self._parts.clock, FIRST_SLICE
+        while some := await see_out(self._parts.blocking(partial(changes.take, rows)), staging.interrupt):
+            began = clock.monotonic()
+            self._parts.book.apply(verdict.import_id or 0, self._terms.source_id, some, clock.now())
             self._parts.applied()
+            rows = next_slice(len(some), clock.monotonic() - began)
             await asyncio.sleep(0)
 
     def _close(self, incoming: Incoming, verdict: Verdict) -> Verdict:

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from state.comparison import Comparison
 from state.plans import PlanComparison
-from state.staging import Comparison
 
 LEAST_ZEROED = 20
 LEAST_LISTINGS = 20

@@ -8,7 +8,7 @@ import hashlib
 import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice, zip_longest
+from itertools import chain, count, islice, zip_longest
 from typing import BinaryIO, Final, NamedTuple
 
 from syncd.sources.files import OwnFile, or_unreachable
@@ -21,7 +21,9 @@ MOST_DIFFERENT: Final = 100_000
 """Lines of both files that differ: with more, reading the whole costs little more."""
 _FIRST_LINES: Final = 60
 """How a file is written shows in these: see `read_delimited`."""
-_MOVED_EVERY: Final = 100_000
+_COMPARED_AT_ONCE: Final = 100
+"""Lines that are compared by one comparison of lists: most are all the same."""
+_MOVED_EVERY: Final = 1_000 * _COMPARED_AT_ONCE
 _CHUNK: Final = 1 << 18
 _TEXTS: Final = ("CSV; ", "TSV; ")
 _ENCODINGS: Final = ("; UTF-8; ", "; UTF-8 with BOM; ")
@@ -135,19 +137,28 @@ def differing_lines(
     """
     gone: dict[bytes, int] = {}
     come: dict[bytes, int] = {}
-    pairs = enumerate(zip_longest(before, after), 1)
-    while True:
-        number = 0
-        for number, (was, now) in islice(pairs, _MOVED_EVERY):
-            if was == now:
-                continue
-            if not (_cancel(was, number, gone, come) and _cancel(now, number, come, gone)):
-                return None
-            if len(gone) + len(come) > MOST_DIFFERENT:
-                return None
-        if not number:
-            return _in_order(gone), _in_order(come)
-        moved()
+    old, new = iter(before), iter(after)
+    for first in count(1, _COMPARED_AT_ONCE):
+        was, now = list(islice(old, _COMPARED_AT_ONCE)), list(islice(new, _COMPARED_AT_ONCE))
+        if not was and not now:
+            break
+        if was != now and not _cancel_out(enumerate(zip_longest(was, now), first), gone, come):
+            return None
+        if first % _MOVED_EVERY == 1:
+            moved()
+    return _in_order(gone), _in_order(come)
+
+
+def _cancel_out(
+    pairs: Iterable[tuple[int, tuple[bytes | None, bytes | None]]],
+    gone: dict[bytes, int],
+    come: dict[bytes, int],
+) -> bool:
+    """Note which lines of these pairs differ; tell whether all stand once, and are not too many."""
+    for number, (was, now) in pairs:
+        if was != now and not (_cancel(was, number, gone, come) and _cancel(now, number, come, gone)):
+            return False
+    return len(gone) + len(come) <= MOST_DIFFERENT
 
 
 def _cancel(text: bytes | None, number: int, own: dict[bytes, int], other: dict[bytes, int]) -> bool:
@@ -167,11 +178,15 @@ def _lines(file: BinaryIO) -> Iterator[bytes]:
     Raises:
         SourceUnreadable: one has no end.
     """
+    return chain.from_iterable(_pages(file))
+
+
+def _pages(file: BinaryIO) -> Iterator[list[bytes]]:
     file.seek(0)
     rest = b""
     while chunk := file.read(_CHUNK):
         *lines, rest = (rest + chunk).split(b"\n")
-        yield from lines
+        yield lines
         if len(rest) > LONGEST_RECORD:
             break
     if rest:

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from state.comparison import Comparison
 from state.losses import Earlier
 from state.plans import PlanComparison
-from state.staging import Comparison
 from syncd.core.guards import Guard, PlanGuard, looks_wrong, plan_looks_wrong, too_many_bad
 
 OFF = Guard(None, None, None, None)

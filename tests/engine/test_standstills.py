@@ -113,7 +113,7 @@ def test_each_batch_of_rows_is_headway(tmp_path, monkeypatch):
             moved = app.progress.moved
             app.progress.moved = lambda name, now: (moves.append(name), moved(name, now))
             for rows in (1, 6, 96):
-                rig.drop({f"SKU-{number}": 1 for number in range(rows)})
+                rig.drop({f"SKU-{number}": rows for number in range(rows)})
                 await rig.look()
                 moves.append("done")
 

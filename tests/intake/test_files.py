@@ -5,8 +5,8 @@ import shutil
 import pytest
 
 from state.records import ImportState
-from state.registry import SLICE_ROWS
 from syncd.core.guards import Guard
+from syncd.core.slices import FIRST_SLICE
 from syncd.intake import Incoming, Intake
 from syncd.sources.rows import SourceUnreachable
 
@@ -304,23 +304,23 @@ def test_nothing_is_zeroed_where_an_unreadable_row_may_be_the_missing_one(site):
 
 @pytest.mark.parametrize("cut", [1, 2, 3])
 def test_a_crash_between_two_slices_resumes_the_same_import(site, power_cut, cut):
-    site.drop(table(5, 2 * SLICE_ROWS + 1))
+    site.drop(table(5, 2 * FIRST_SLICE + 1))
     site.cut_after = cut
     with pytest.raises(power_cut):
         site.look()
-    assert len(site.levels()) == min(cut * SLICE_ROWS, 2 * SLICE_ROWS + 1)
+    assert len(site.levels()) == min(cut * FIRST_SLICE, 2 * FIRST_SLICE + 1)
 
     site.kill()
     (verdict,) = site.look()
 
     assert (verdict.state, verdict.import_id) == (APPLIED, 1)
     assert site.recorded() == [(1, "applied")]
-    assert len(site.desired()) == 2 * SLICE_ROWS + 1
+    assert len(site.desired()) == 2 * FIRST_SLICE + 1
     assert (site.files(".syncd"), len(site.files("archive"))) == ([], 1)
 
 
 def test_an_import_that_began_is_ended_whatever_the_guards_say_of_its_rest(guarded, power_cut):
-    count = SLICE_ROWS + 500
+    count = FIRST_SLICE + 500
     guarded.drop(table(5, count))
     guarded.look()
     guarded.drop(table(0, count), at=1)
@@ -338,9 +338,9 @@ def test_an_import_that_began_is_ended_whatever_the_guards_say_of_its_rest(guard
 
 def test_a_resumed_import_does_not_count_as_the_second_that_misses_a_sku(site, power_cut):
     site.judge_by(zero_missing=True)
-    site.drop(table(5, SLICE_ROWS, "gone,7"))
+    site.drop(table(5, FIRST_SLICE, "gone,7"))
     site.look()
-    site.drop(table(6, SLICE_ROWS), at=1)
+    site.drop(table(6, FIRST_SLICE), at=1)
     site.cut_after = site.slices + 1
     with pytest.raises(power_cut):
         site.look()
@@ -350,7 +350,7 @@ def test_a_resumed_import_does_not_count_as_the_second_that_misses_a_sku(site, p
     site.look()
     assert site.levels()["gone"] == 7
 
-    site.drop(table(7, SLICE_ROWS), at=2)
+    site.drop(table(7, FIRST_SLICE), at=2)
     site.look()
     assert site.levels()["gone"] == 0
 
@@ -542,7 +542,7 @@ def test_what_was_never_accepted_is_not_read_again(guarded):
 
 
 def test_a_making_again_that_was_interrupted_is_begun_anew(site, power_cut):
-    site.drop(table(5, SLICE_ROWS + 1))
+    site.drop(table(5, FIRST_SLICE + 1))
     site.look()
     site.lose_the_state()
     site.cut_after = site.slices + 1
@@ -552,7 +552,7 @@ def test_a_making_again_that_was_interrupted_is_begun_anew(site, power_cut):
     site.kill()
     site.look()
 
-    assert len(site.levels()) == SLICE_ROWS + 1
+    assert len(site.levels()) == FIRST_SLICE + 1
     assert site.recorded() == [(1, "applied")]
 
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from state import staging, stock
 from state.records import ImportState
+from syncd import intake
 from tests.intake.conftest import OFF, STRICT, Site
 
 APPLIED, HELD, REJECTED = ImportState.APPLIED, ImportState.HELD, ImportState.REJECTED
@@ -158,8 +158,7 @@ def test_a_good_file_takes_back_what_a_held_one_lowered(lowering):
 
 
 def slices_of(monkeypatch, rows: int) -> None:
-    for module in (staging, stock):
-        monkeypatch.setattr(module, "SLICE_ROWS", rows)
+    monkeypatch.setattr(intake, "FIRST_SLICE", rows)
 
 
 @pytest.mark.parametrize("cuts", [(1,), (2,), (3,), (4,), (1, 1, 1), (2, 1)])

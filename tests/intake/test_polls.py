@@ -4,7 +4,7 @@ from contextlib import closing
 import pytest
 
 from state.records import ImportState
-from state.registry import SLICE_ROWS
+from syncd.core.slices import FIRST_SLICE
 
 APPLIED, HELD, REJECTED = ImportState.APPLIED, ImportState.HELD, ImportState.REJECTED
 
@@ -154,16 +154,16 @@ def test_data_that_is_held_does_not_look_fresh(guarded):
 
 
 def test_a_poll_that_was_cut_off_is_made_good_by_the_next(site, power_cut):
-    site.tell(**shop(5, SLICE_ROWS + 1))
+    site.tell(**shop(5, FIRST_SLICE + 1))
     site.cut_after = 1
     with pytest.raises(power_cut):
         site.look(site.poll)
-    assert len(site.levels()) == SLICE_ROWS
+    assert len(site.levels()) == FIRST_SLICE
 
     site.kill()
 
     assert poll(site) == [APPLIED]
-    assert len(site.desired()) == SLICE_ROWS + 1
+    assert len(site.desired()) == FIRST_SLICE + 1
     assert "applying" not in [state for _, state in site.recorded()]
 
 

@@ -106,6 +106,6 @@ def test_a_database_of_the_first_step_keeps_its_data():
 
     with engine.connect() as connection:
         stock = connection.exec_driver_sql("SELECT sku, quantity, missed, zeroed_at, missing_at FROM stock")
-        assert [tuple(row) for row in stock] == [("A", 5, 1, None, None)]
+        assert [tuple(row) for row in stock] == [("A", 5, 1, None, 0)]
         entry = connection.exec_driver_sql("SELECT reason, approved_at, decreased, notes FROM import")
         assert [tuple(row) for row in entry] == [("why", 7, 0, "")]

@@ -4,6 +4,7 @@ import pytest
 from planned import WHOLE, planning_of
 
 from state.followed_plans import followed_plan
+from state.outlook import Scope
 from state.plan_staging import PlanStaging
 from state.registry import Registry
 from state.reports import channels
@@ -23,15 +24,16 @@ def steps(run, sql, parameters=()):
 
 
 def test_the_bundles_of_components_are_found_by_the_components(database, shop):
-    with database.read() as connection:
+    with database.write() as connection:
+        connection.exec_driver_sql("INSERT INTO bundle VALUES (?, 'SET', 'A', 2, '')", (shop.channel_id,))
         asked = []
 
         def run(sql, parameters):
             asked.append((sql, parameters))
             return connection.exec_driver_sql(sql, parameters)
 
-        shop.with_bundles(run, ["A"])
-        [question] = asked
+        assert shop.bundles_of(run, Scope.of(["A"])) == {"SET"}
+        question = asked[-1]
         looks = [step for step in steps(connection.exec_driver_sql, *question) if " bundle " in step]
     assert looks
     assert all("component_sku=?" in look for look in looks), looks
