@@ -18,7 +18,9 @@ SECTIONS = {
     "intake": "what a snapshot costs beside DuckDB, Polars and the sqlite3 shell",
     "ledger": "what the ledger's work costs by how many listings there are",
     "replanning": "what a rule costs that concerns every SKU",
+    "delivery": "what a request costs, and what arrives, beside other ways",
     "latency": "how soon one changed SKU shows",
+    "footprint": "start-up, what an idle daemon does, and memory",
     "pacing": "how much of a limit is used, on virtual time",
 }
 

@@ -15,6 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Self
 
+from benchmarks.watched import Usage, usage_of
 from connectors.sandbox.buckets import Limits
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "support"))
@@ -62,10 +63,13 @@ class Arrivals:
 class Life:
     """One daemon with so many SKUs."""
 
-    def __init__(self, folder: Path, served: ServedSandbox, skus: int) -> None:
+    def __init__(self, folder: Path, served: ServedSandbox, skus: int, *, only: str = "") -> None:
+        """`only`: a marketplace, without the other."""
         self._page = f"127.0.0.1:{_free_port()}"
         server = f'[server]\nlisten = "{self._page}"\n'
-        text = server + SOURCE + served.sandbox.configuration(served.url) + LOGGING
+        _, *tables = f"\n{served.sandbox.configuration(served.url)}".split("\n[channels.")
+        channels = "\n[channels.".join(["", *(one for one in tables if only in one.split("-")[0])])
+        text = server + SOURCE + channels + LOGGING
         self.site = Site(folder, served, text=text)
         self.stock = {f"SKU-{number:07}": 10 + number % 50 for number in range(skus)}
         self._files = 0
@@ -83,17 +87,24 @@ class Life:
         self.site.drop(self.stock, f"export-{self._files}.csv")
         return time.time()
 
-    def import_and_stop(self) -> None:
-        """Take the first file, and have everything confirmed, as if it had been pushed long ago."""
+    def import_and_stop(self, *, confirm: bool = True) -> Usage:
+        """Take the first file, and have everything confirmed, as if it had been pushed long ago.
+
+        Gives what the daemon had used when the file was taken in. Without `confirm` all of it is due.
+        """
         self.drop()
-        self.site.started()
+        process = self.site.started()
         eventually_long(lambda: self.events("import_applied"))
+        usage = usage_of(process.pid)
         self.site.terminate()
         self.site.log.unlink()
         with closing(sqlite3.connect(self.site.state)) as connection:
             with connection:
                 connection.execute(CONFIRM)
+                if not confirm:
+                    connection.execute("UPDATE listing SET uncertain = 1")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return usage
 
     def await_confirmed(self, sku: str) -> float:
         """Wait until both channels have confirmed what a SKU's stock is; give when that was."""
@@ -105,6 +116,12 @@ class Life:
                     raise RuntimeError(f"{sku} is not confirmed")
                 pause.wait(LOOK_EVERY_SECONDS)
         return time.time()
+
+    def left_to_push(self) -> int:
+        """Count the listings that are not confirmed, those in flight with them."""
+        left = "SELECT count(*) FROM listing WHERE confirmed IS NOT desired OR uncertain <> 0"
+        with closing(sqlite3.connect(f"file:{self.site.state}?mode=ro", uri=True)) as connection:
+            return int(connection.execute(left).fetchone()[0])
 
     def seconds_reading(self) -> float:
         """Tell how long imports took since the start, from the beginning to read until all was stored."""

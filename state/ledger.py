@@ -26,15 +26,18 @@ Chooser = Callable[[Sequence[DueListing]], Sequence[DueListing]]
 
 _DIFFERS_SINCE = "CASE WHEN confirmed IS NULL OR desired <> confirmed THEN changed_at END"
 _COLUMNS = f"sku, warehouse, desired, risk, failures, batch_limit, changed, {_DIFFERS_SINCE}, identifier"
-_READY = (
-    f"SELECT {_COLUMNS}, changed_at FROM listing {READY_INDEX}"
+_OF_READY = (
+    f"FROM listing {READY_INDEX}"
     " WHERE channel_id = ? AND warehouse = ? AND risk = ? AND due = 1 AND wait_until IS NULL"
-    " ORDER BY changed_at LIMIT ?"
 )
-_RIPE = (
-    f"SELECT {_COLUMNS}, wait_until FROM listing {WAITING_INDEX}"
-    " WHERE channel_id = ? AND warehouse = ? AND risk = ? AND due = 1"
-    " AND wait_until IS NOT NULL AND wait_until <= ? ORDER BY wait_until LIMIT ?"
+_OF_RIPE = (
+    f"FROM listing {WAITING_INDEX} WHERE channel_id = ? AND warehouse = ? AND risk = ? AND due = 1"
+    " AND wait_until IS NOT NULL AND wait_until <= ?"
+)
+_READY = f"SELECT {_COLUMNS}, changed_at {_OF_READY} ORDER BY changed_at LIMIT ?"
+_RIPE = f"SELECT {_COLUMNS}, wait_until {_OF_RIPE} ORDER BY wait_until LIMIT ?"
+_COUNT_READY, _COUNT_RIPE = (
+    f"SELECT count(*) FROM (SELECT 1 {of_due} LIMIT ?)" for of_due in (_OF_READY, _OF_RIPE)
 )
 _NEXT_WAIT = (
     f"SELECT min(wait_until) FROM listing {WAITING_INDEX}"
@@ -57,8 +60,21 @@ def due_listings(
                 (_READY, (channel_id, warehouse, risk, limit)),
                 (_RIPE, (channel_id, warehouse, risk, now, limit)),
             ):
-                for row in connection.exec_driver_sql(sql, parameters):
+                for row in connection.exec_driver_sql(sql, parameters).fetchall():
                     yield _due(row)
+
+
+def count_due(connection: Connection, channel_id: int, warehouses: Iterable[str], now: int, most: int) -> int:
+    """Count what may be pushed now, up to `most`: by the indexes alone."""
+    count = 0
+    for warehouse in warehouses:
+        for risk in Risk:
+            for sql, by in ((_COUNT_READY, ()), (_COUNT_RIPE, (now,))):
+                parameters = (channel_id, warehouse, risk, *by, most - count)
+                count += int(connection.exec_driver_sql(sql, parameters).scalar_one())
+                if count >= most:
+                    return count
+    return count
 
 
 def due_listings_of(
@@ -207,7 +223,7 @@ def _still_awaited(
             f"SELECT attempt_id FROM listing {IN_FLIGHT_INDEX}"
             " WHERE channel_id = ? AND attempt_id IS NOT NULL",
             (channel_id,),
-        )
+        ).fetchall()
     }
     return [settlement for settlement in settlements if settlement.attempt.id in in_flight]
 

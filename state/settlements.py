@@ -49,10 +49,12 @@ def settle_confirmed(
             for a in (row.attempt for row in rows)
         ],
     )  # fmt: skip
-    connection.exec_driver_sql(
-        "DELETE FROM failure WHERE channel_id = ? AND identifier = ? AND warehouse = ?",
-        [(push.channel_id, row.attempt.identifier, row.attempt.warehouse) for row in rows],
-    )
+    any_failure = "SELECT EXISTS (SELECT 1 FROM failure WHERE channel_id = ?)"
+    if connection.exec_driver_sql(any_failure, (push.channel_id,)).scalar_one():
+        connection.exec_driver_sql(
+            "DELETE FROM failure WHERE channel_id = ? AND identifier = ? AND warehouse = ?",
+            [(push.channel_id, row.attempt.identifier, row.attempt.warehouse) for row in rows],
+        )
     connection.exec_driver_sql("UPDATE channel SET pushed_at = ? WHERE id = ?", (now, push.channel_id))
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from state.ledger import due_listings, due_listings_of, next_wait
+from state.ledger import count_due, due_listings, due_listings_of, next_wait
 from state.records import DueListing
 from syncd.delivery import LaneParts
 
@@ -25,7 +25,11 @@ class Agenda:
 
     def count_due(self, most: int) -> int:
         """Count what may be pushed now, up to `most`."""
-        return min(len(self._due(self._parts.clock.due_by(), most)), most)
+        by = self._parts.clock.due_by()
+        if self.scope is not None:
+            return min(len(self._due(by, most)), most)
+        with self._parts.database.read() as connection:
+            return count_due(connection, self._parts.channel_id, self._open_warehouses(), by, most)
 
     def idle_seconds(self) -> float:
         """Tell how long to wait where nothing is due; bounded, for a wall clock may be set back or forth."""

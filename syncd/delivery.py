@@ -261,6 +261,8 @@ class Delivery:
 
     def _judge(self, answer: Answer) -> None:
         """Let rows that were refused alone be tried again where others are taken."""
+        if not self._blame.knows_any:
+            return
         verdicts = {OutcomeKind.ACCEPTED, OutcomeKind.REJECTED}
         judged = {suspect_of(outcome.update) for outcome in answer.outcomes if outcome.kind in verdicts}
         taken = {suspect_of(o.update) for o in answer.outcomes if o.kind is OutcomeKind.ACCEPTED}

@@ -33,6 +33,11 @@ class Blame:
         self._suspects: set[Suspect] = set()
         self._guilty: set[Suspect] = set()
 
+    @property
+    def knows_any(self) -> bool:
+        """Whether any listing was refused, and not taken since."""
+        return bool(self._alone or self._suspects or self._guilty)
+
     def refused_together(self, rows: Collection[Suspect]) -> None:
         """Note a refused batch of several rows, unless it is part of one that is halved already."""
         if not self._suspects.issuperset(rows):
