@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from statistics import median, quantiles
 
-from benchmarks.lives import FAST, Arrivals, Life, ServedSandbox, eventually_long, time_of
+from benchmarks.lives import FAST, Arrivals, Life, ServedSandbox, eventually_long
 from benchmarks.report import Plot, Table
 
 SETTLE_SECONDS = 2.0
@@ -38,13 +38,10 @@ class Rounds:
         life.stock[sku] += 1
         arrivals.seen.clear()
         arrivals.sought = sku.encode()
-        imports = len(life.events("import_applied"))
         read_before = life.seconds_reading()
         complete = life.drop()
         confirmed = life.await_confirmed(sku)
-        eventually_long(lambda: len(life.events("import_applied")) > imports)
-        applied = life.events("import_applied")[imports]
-        stored, requested = time_of(applied), min(arrivals.seen)
+        stored, requested = life.changed_at(sku), min(arrivals.seen)
         began = stored - (life.seconds_reading() - read_before)
         times = (
             began - complete,

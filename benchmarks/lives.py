@@ -117,6 +117,12 @@ class Life:
                 pause.wait(LOOK_EVERY_SECONDS)
         return time.time()
 
+    def changed_at(self, sku: str) -> float:
+        """Tell when it was stored what a SKU's listings should show."""
+        with closing(sqlite3.connect(f"file:{self.site.state}?mode=ro", uri=True)) as connection:
+            found = connection.execute("SELECT max(changed_at) FROM listing WHERE identifier = ?", (sku,))
+            return float(found.fetchone()[0] / 1000)
+
     def left_to_push(self) -> int:
         """Count the listings that are not confirmed, those in flight with them."""
         left = "SELECT count(*) FROM listing WHERE confirmed IS NOT desired OR uncertain <> 0"
