@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.lives import FAST, Life, ServedSandbox, eventually_long, time_of
+from benchmarks.lives import STEADY, Life, ServedSandbox, eventually_long, time_of
 from benchmarks.measuring import Case, in_turns
 from benchmarks.report import Plot, Table
 from benchmarks.watched import usage_of
@@ -39,10 +39,10 @@ def compare_starts(small: Life, large: Life) -> Table:
     measured = in_turns(cases, rounds=ROUNDS)
     bounds = ("", "0.5 s", "1 s", "1 s")
     rows = [
-        (name, f"{one.wall:.2f}", f"{one.cpu:.2f}", f"{one.peak:.0f}", bound)
+        (name, f"{one.wall:.2f}", f"{one.cpu:.2f}", bound)
         for (name, one), bound in zip(measured.items(), bounds, strict=True)
     ]
-    return Table("Commands", ("command", "wall s", "CPU s", "MiB", "bound, wall"), rows)
+    return Table("Commands", ("command", "wall s", "CPU s", "bound, wall"), rows)
 
 
 def started(life: Life) -> float:
@@ -103,7 +103,7 @@ def watch_memory(life: Life, at_first_import: float, seconds: float) -> Table:
 def run(*, full: bool) -> Iterator[Table | Plot]:
     """Measure; in short with a tenth of the SKUs, and for less time."""
     skus, seconds = (1_000_000, 120.0) if full else (100_000, 30.0)
-    with tempfile.TemporaryDirectory() as name, ServedSandbox(**FAST) as served:
+    with tempfile.TemporaryDirectory() as name, ServedSandbox(**STEADY) as served:
         folder = Path(name)
         with Life(folder / "small", served, FEW_SKUS) as small, Life(folder / "large", served, skus) as large:
             small.import_and_stop()

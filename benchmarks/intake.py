@@ -150,7 +150,16 @@ def _line(name: str, one: Measured, beside: Measured) -> list[str]:
     blocked = f"{one.most('block') * 1000:.0f} ms" if "block" in one.turns[0].said else ""
     ratio = "1" if one is beside else times(one.cpu, beside.cpu)
     spread = f"{low:.2f}-{high:.2f}"
-    return [name, f"{one.cpu:.2f}", spread, f"{one.wall:.2f}", f"{one.peak:.0f}", ratio, "", blocked]
+    return [
+        name,
+        f"{one.cpu:.2f}",
+        spread,
+        f"{one.wall:.2f}",
+        f"{one.peak:.0f}" if one.peak else "",
+        ratio,
+        "",
+        blocked,
+    ]
 
 
 def compare_slow_tools(rounds: int) -> Table:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from statistics import median, quantiles
 
-from benchmarks.lives import FAST, Arrivals, Life, ServedSandbox, eventually_long
+from benchmarks.lives import STEADY, Arrivals, Life, ServedSandbox, eventually_long
 from benchmarks.report import Plot, Table
 
 SETTLE_SECONDS = 2.0
@@ -74,7 +74,7 @@ def run(*, full: bool) -> Iterator[Table | Plot]:
     """Measure; in short with a tenth of the SKUs, and fewer rounds."""
     skus, rounds = (1_000_000, 40) if full else (100_000, 8)
     with tempfile.TemporaryDirectory() as folder:
-        served = ServedSandbox(**FAST)
+        served = ServedSandbox(**STEADY)
         arrivals = served.sandbox.app = Arrivals(served.sandbox.app)
         with served, Life(Path(folder) / "site", served, skus) as life:
             life.import_and_stop()

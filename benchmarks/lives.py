@@ -29,9 +29,9 @@ PATIENCE_SECONDS: Final = 60
 LOOK_EVERY_SECONDS: Final = 0.002
 READING: Final = re.compile(r'^syncd_import_duration_seconds_sum\{source="erp"\} (\S+)$', re.MULTILINE)
 LOGGING: Final = '\n[logging]\nformat = "json"\n'
-FAST: Final = {
-    "tokopedia_limits": Limits(rows_per_request=100, rows_per_second=5_000, row_burst=5_000),
-    "tocobagus_limits": Limits(rows_per_request=100, requests_per_second=50, request_burst=50),
+STEADY: Final = {
+    "tokopedia_limits": Limits(rows_per_request=100, rows_per_second=500, row_burst=500),
+    "tocobagus_limits": Limits(rows_per_request=100, requests_per_second=5, request_burst=5),
 }
 CONFIRM: Final = (
     "UPDATE listing SET confirmed = desired, may_show = desired, confirmed_at = changed_at, uncertain = 0,"
@@ -166,4 +166,4 @@ def time_of(event: dict[str, Any]) -> float:
     return datetime.fromisoformat(event["timestamp"]).timestamp()
 
 
-__all__ = ["FAST", "Arrivals", "Life", "ServedSandbox", "eventually_long", "time_of"]
+__all__ = ["STEADY", "Arrivals", "Life", "ServedSandbox", "eventually_long", "time_of"]

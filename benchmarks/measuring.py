@@ -15,8 +15,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from statistics import median, quantiles
 
+from benchmarks.watched import usage_of
+
 MARK = "measured "
-KIB = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,10 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What one turn took: seconds, and MiB of resident memory at the peak of the process."""
+    """What one turn took: seconds, and MiB of resident memory at the peak, 0 where the process did not tell.
+
+    The system's own figure would be that of the process that started it, where that is more.
+    """
 
     wall: float
     cpu: float
@@ -56,7 +60,7 @@ class Measured:
 
     @property
     def peak(self) -> float:
-        """Give the highest memory of any turn, in MiB."""
+        """Give the highest memory of any turn, in MiB; 0 where it is not known."""
         return max(turn.peak for turn in self.turns)
 
     @property
@@ -96,7 +100,11 @@ def the_work_itself(said: Mapping[str, float] | None = None) -> Iterator[None]:
     """Measure only this part of a child: what went before is set-up. `said` is read at the end."""
     cpu, wall = _cpu_seconds(), time.perf_counter()
     yield
-    figures = {"cpu": _cpu_seconds() - cpu, "wall": time.perf_counter() - wall}
+    figures = {
+        "cpu": _cpu_seconds() - cpu,
+        "wall": time.perf_counter() - wall,
+        "peak": usage_of(os.getpid()).peak,
+    }
     print(MARK + json.dumps({**figures, **(said or {})}), flush=True)
 
 
@@ -120,7 +128,7 @@ def _turn(name: str, case: Case) -> Turn:
         raise RuntimeError(f"{name} ended with {process.returncode}: {written[-2000:]}")
     said = _said(written)
     cpu = said.pop("cpu", usage.ru_utime + usage.ru_stime)
-    return Turn(said.pop("wall", wall), cpu, usage.ru_maxrss / KIB, said)
+    return Turn(said.pop("wall", wall), cpu, said.pop("peak", 0.0), said)
 
 
 def _said(written: str) -> dict[str, float]:
