@@ -84,7 +84,13 @@ def _write(path: Path, quantities: Quantities) -> None:
 
 
 def compare_first_imports(rows: int, rounds: int) -> Table:
-    """Measure an import into an empty state."""
+    """Measure an import into an empty state.
+
+    Raises:
+        RuntimeError: there is no `sqlite3` shell to compare with.
+    """
+    if shutil.which("sqlite3") is None:
+        raise RuntimeError("the sqlite3 shell is not here (Debian: apt install sqlite3)")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         file, _ = write_snapshots(Setting(rows, 0), folder)

@@ -27,7 +27,11 @@ _NAMED = (
         " UNION ALL SELECT identifier FROM listed WHERE channel_id = ? AND {identifier}"
     ),
     "SELECT bundle_sku FROM bundle WHERE channel_id = ? AND {bundle_sku}",
-    f"SELECT sku FROM {_RENAMED} AND {{sku}} UNION ALL SELECT identifier FROM {_RENAMED} AND {{identifier}}",
+    (
+        f"SELECT sku FROM {_RENAMED} AND {{sku}} UNION ALL"
+        # By its key, in words that the index of renamed listings does not know: it would read all of them.
+        " SELECT identifier FROM listing WHERE channel_id = ? AND {identifier} AND NOT (identifier = sku)"
+    ),
 )
 """By rules, listings, bundles, and by a listing in the ledger that is called otherwise, or by its name."""
 _TOO_LONG = "SELECT sku FROM stock WHERE {sku} AND length(sku) > ?"

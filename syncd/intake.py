@@ -81,8 +81,8 @@ class Intake:
             with lent(self._staging()) as staging:
                 verdict = await self._find(incoming, report, staging, kept)
                 await self._do(incoming, verdict, staging)
-                # To let go of a million rows takes long: not on the loop.
-                await see_out(self._parts.blocking(staging.close), staging.interrupt)
+                # To let go of a million rows takes long: not on the loop. What is closed has no interrupt.
+                await see_out(self._parts.blocking(staging.close), lambda: None)
         except SourceUnreachable:
             raise
         except SourceUnreadable as refusal:

@@ -671,3 +671,30 @@ def test_decreases_of_what_is_held_apply_where_that_is_asked_for(site, power_cut
     site.imports.approve(2, site.now())
     assert site.states() == [APPLIED]
     assert site.levels()["new"] == 7
+
+
+def test_to_be_stopped_while_a_staging_is_closed_is_a_stop_and_no_fault(site):
+    site.drop(table(5, 3))
+
+    async def closing(function):
+        result = function()
+        if getattr(function, "__name__", "") == "close":
+            asyncio.current_task().get_loop().call_soon(looking.cancel)
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        return result
+
+    site.blocking = closing
+
+    async def stopped():
+        nonlocal looking
+        looking = asyncio.ensure_future(site.feed.look())
+        await looking
+
+    looking = None
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(stopped())
+
+    site.kill()
+    assert [verdict.state for verdict in site.look()] == [APPLIED]
+    assert len(site.desired()) == 3

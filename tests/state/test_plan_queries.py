@@ -39,6 +39,28 @@ def test_the_bundles_of_components_are_found_by_the_components(database, shop):
     assert all("component_sku=?" in look for look in looks), looks
 
 
+def test_a_listing_that_shows_another_sku_is_found_by_its_name_however_many_are_renamed(database, shop):
+    asked = []
+    with database.write() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO listing(channel_id, identifier, warehouse, sku, desired, may_show, changed_at)"
+            " VALUES (?, 'A', '', 'B', 1, 0, 1)",
+            (shop.channel_id,),
+        )
+
+        def run(sql, parameters):
+            asked.append((sql, parameters))
+            return connection.exec_driver_sql(sql, parameters)
+
+        assert shop.named(run, Scope.of(["A"])) == {"A"}
+        assert shop.named(run, Scope.of(["B"])) == {"B"}
+        [question, _] = [one for one in asked if "UNION ALL" in one[0]]
+        looks = [step for step in steps(connection.exec_driver_sql, *question) if " listing " in step]
+    assert len(looks) == 2
+    assert "sku=?" in looks[0]
+    assert "PRIMARY KEY (channel_id=? AND identifier=?" in looks[1], looks
+
+
 def test_two_skus_with_one_listing_are_found_by_the_listing(database, shop):
     with PlanStaging(database.path, shop.channel_id) as staging:
         asked = []
